@@ -1,0 +1,77 @@
+//! The one place that spells API paths and store keys.
+//!
+//! An API path is `/api/v1/namespaces/NS/pods/NAME/SUB` for the core group and
+//! `/apis/GROUP/VERSION/namespaces/NS/PLURAL/NAME/SUB` for the others. A store key is
+//! `/registry/GROUP/PLURAL/NS/NAME`, without the version: one stored version per kind.
+
+use crate::object::Key;
+use crate::resources::{Kind, Row, Subresource};
+
+/// Prefix of everything the API server stores.
+pub const REGISTRY: &str = "/registry/";
+
+/// `/api/v1` or `/apis/GROUP/VERSION`.
+pub fn group_version(group: &str, version: &str) -> String {
+    if group.is_empty() { format!("/api/{version}") } else { format!("/apis/{group}/{version}") }
+}
+
+/// The collection of a kind: in one namespace, or in all when `namespace` is empty.
+pub fn collection(row: &Row, namespace: &str) -> String {
+    let base = group_version(row.group, row.version);
+    if namespace.is_empty() {
+        format!("{base}/{}", row.plural)
+    } else {
+        format!("{base}/namespaces/{namespace}/{}", row.plural)
+    }
+}
+
+/// One object.
+pub fn object(key: &Key) -> String {
+    format!("{}/{}", collection(key.kind.row(), &key.namespace), key.name)
+}
+
+/// What hangs below an object.
+pub fn subresource(key: &Key, subresource: Subresource) -> String {
+    format!("{}/{}", object(key), subresource.name())
+}
+
+/// The key prefix under which all objects of a kind are stored.
+pub fn store_prefix(row: &Row) -> String {
+    let group = if row.group.is_empty() { "core" } else { row.group };
+    format!("{REGISTRY}{group}/{}/", row.plural)
+}
+
+/// The key under which an object is stored.
+pub fn store_key(key: &Key) -> String {
+    let prefix = store_prefix(key.kind.row());
+    if key.kind.row().namespaced() {
+        format!("{prefix}{}/{}", key.namespace, key.name)
+    } else {
+        format!("{prefix}{}", key.name)
+    }
+}
+
+/// The namespace and name that a store key of this kind holds.
+pub fn parse_store_key(kind: Kind, key: &str) -> Option<Key> {
+    let rest = key.strip_prefix(&store_prefix(kind.row()))?;
+    let (namespace, name) = if kind.row().namespaced() { rest.split_once('/')? } else { ("", rest) };
+    Some(Key { kind, namespace: namespace.to_owned(), name: name.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use k8s_openapi::api::{apps::v1::Deployment, core::v1::Node};
+
+    #[test]
+    fn paths_and_keys() {
+        let web = Key::of::<Deployment>("shop", "web");
+        assert_eq!(object(&web), "/apis/apps/v1/namespaces/shop/deployments/web");
+        assert_eq!(store_key(&web), "/registry/apps/deployments/shop/web");
+        assert_eq!(parse_store_key(web.kind, &store_key(&web)), Some(web.clone()));
+        assert_eq!(collection(web.kind.row(), ""), "/apis/apps/v1/deployments");
+        let node = Key::of::<Node>("", "one");
+        assert_eq!(subresource(&node, Subresource::Status), "/api/v1/nodes/one/status");
+        assert_eq!(parse_store_key(node.kind, &store_key(&node)), Some(node));
+    }
+}

@@ -1,0 +1,428 @@
+//! THE table of kinds.
+//!
+//! Routes, discovery, OpenAPI, storage keys, RBAC names, command-line names and printer columns are derived from
+//! it. A newcomer adds a built-in kind by one row here and, if it behaves, one strategy file.
+
+use crate::object::{AnyObject, Resource};
+use crate::strategies;
+use crate::strategy::{Plain, Strategy, Typed};
+use k8s_openapi::api::{
+    admissionregistration::v1 as admission, apps::v1 as apps, authentication::v1 as authentication,
+    authorization::v1 as authorization, autoscaling::v2 as autoscaling, batch::v1 as batch,
+    certificates::v1 as certificates, coordination::v1 as coordination, core::v1 as core,
+    discovery::v1 as discovery, events::v1 as events, networking::v1 as networking, node::v1 as node,
+    policy::v1 as policy, rbac::v1 as rbac, scheduling::v1 as scheduling, storage::v1 as storage,
+};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1 as apiextensions;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+
+/// Whether objects of a kind live in a namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// In a namespace.
+    Namespaced,
+    /// In none.
+    Cluster,
+}
+
+/// What may be done to the objects of a kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verbs {
+    /// Stored, listed, watched, changed.
+    All,
+    /// Answered and forgotten, as reviews and bindings are.
+    CreateOnly,
+}
+
+impl Verbs {
+    /// The verbs as discovery names them.
+    pub const fn names(self) -> &'static [&'static str] {
+        match self {
+            Self::All => &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"],
+            Self::CreateOnly => &["create"],
+        }
+    }
+}
+
+/// What hangs below an object's path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each is the upstream subresource of that name")]
+pub enum Subresource {
+    Status,
+    Scale,
+    Binding,
+    Eviction,
+    Token,
+    EphemeralContainers,
+    Resize,
+    Approval,
+    Finalize,
+    Log,
+    Exec,
+    Attach,
+    PortForward,
+    Proxy,
+}
+
+impl Subresource {
+    /// The path segment.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Status => "status",
+            Self::Scale => "scale",
+            Self::Binding => "binding",
+            Self::Eviction => "eviction",
+            Self::Token => "token",
+            Self::EphemeralContainers => "ephemeralcontainers",
+            Self::Resize => "resize",
+            Self::Approval => "approval",
+            Self::Finalize => "finalize",
+            Self::Log => "log",
+            Self::Exec => "exec",
+            Self::Attach => "attach",
+            Self::PortForward => "portforward",
+            Self::Proxy => "proxy",
+        }
+    }
+}
+
+type Decode = fn(&[u8]) -> serde_json::Result<Box<dyn AnyObject>>;
+type DecodeValue = fn(serde_json::Value) -> serde_json::Result<Box<dyn AnyObject>>;
+type DecodeStrictly = fn(&[u8], &mut dyn FnMut(String)) -> serde_json::Result<Box<dyn AnyObject>>;
+
+/// One row: what everybody needs to know of a kind.
+pub struct Row {
+    /// Empty for the core group.
+    pub group: &'static str,
+    /// API version.
+    pub version: &'static str,
+    /// Kind, as in `kind: Pod`.
+    pub kind: &'static str,
+    /// Path segment, store prefix and command-line argument.
+    pub plural: &'static str,
+    /// Command-line argument.
+    pub singular: &'static str,
+    /// Command-line arguments.
+    pub short_names: &'static [&'static str],
+    /// Groups of kinds on the command line, such as `all`.
+    pub categories: &'static [&'static str],
+    /// Whether objects live in a namespace.
+    pub scope: Scope,
+    /// What may be done.
+    pub verbs: Verbs,
+    /// What hangs below an object.
+    pub subresources: &'static [Subresource],
+    /// How the kind behaves.
+    pub strategy: &'static dyn Strategy,
+    pub(crate) decode: Decode,
+    pub(crate) decode_value: DecodeValue,
+    pub(crate) decode_strictly: DecodeStrictly,
+}
+
+impl Row {
+    /// `apps/v1`, or `v1` for the core group: what stands in `apiVersion`.
+    pub fn api_version(&self) -> String {
+        if self.group.is_empty() {
+            self.version.to_owned()
+        } else {
+            format!("{}/{}", self.group, self.version)
+        }
+    }
+
+    /// `deployments.apps`, or `pods`: how errors and RBAC name the resource.
+    pub fn qualified(&self) -> String {
+        if self.group.is_empty() { self.plural.to_owned() } else { format!("{}.{}", self.plural, self.group) }
+    }
+
+    /// Whether the subresource exists.
+    pub fn has(&self, subresource: Subresource) -> bool {
+        self.subresources.contains(&subresource)
+    }
+
+    /// Whether objects live in a namespace.
+    pub fn namespaced(&self) -> bool {
+        self.scope == Scope::Namespaced
+    }
+}
+
+/// A kind: an interned reference to its row, cheap to copy and compare.
+#[derive(Clone, Copy)]
+pub struct Kind(&'static Row);
+
+impl Kind {
+    /// Interns a row. Built-in rows are in the table; custom resources add theirs at run time.
+    pub const fn new(row: &'static Row) -> Self {
+        Self(row)
+    }
+
+    /// What the table says of this kind.
+    pub const fn row(self) -> &'static Row {
+        self.0
+    }
+
+    /// Every built-in kind, in discovery order.
+    pub fn all() -> impl Iterator<Item = Kind> {
+        ROWS.iter().copied().map(Kind)
+    }
+
+    /// The built-in kind with this group, version and plural.
+    pub fn find(group: &str, version: &str, plural: &str) -> Option<Kind> {
+        Self::all().find(|it| {
+            let row = it.row();
+            row.group == group && row.version == version && row.plural == plural
+        })
+    }
+
+    /// The built-in kind that an object's `apiVersion` and `kind` name.
+    pub fn named(api_version: &str, kind: &str) -> Option<Kind> {
+        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+        Self::all().find(|it| {
+            let row = it.row();
+            row.group == group && row.version == version && row.kind == kind
+        })
+    }
+
+    /// Decodes JSON. `apiVersion` and `kind` must be there and be those of this kind.
+    pub fn decode(self, json: &[u8]) -> serde_json::Result<crate::Object> {
+        (self.0.decode)(json).map(crate::Object::new)
+    }
+
+    /// Decodes a tree.
+    pub fn decode_value(self, value: serde_json::Value) -> serde_json::Result<crate::Object> {
+        (self.0.decode_value)(value).map(crate::Object::new)
+    }
+
+    /// Decodes JSON and reports the path of each field that the kind does not have.
+    pub fn decode_strictly(
+        self,
+        json: &[u8],
+        unknown: &mut dyn FnMut(String),
+    ) -> serde_json::Result<crate::Object> {
+        (self.0.decode_strictly)(json, unknown).map(crate::Object::new)
+    }
+
+    fn identity(self) -> (&'static str, &'static str, &'static str) {
+        (self.0.group, self.0.plural, self.0.version)
+    }
+}
+
+impl PartialEq for Kind {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self.0, other.0) || self.identity() == other.identity()
+    }
+}
+
+impl Eq for Kind {}
+
+impl PartialOrd for Kind {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Kind {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.identity().cmp(&other.identity())
+    }
+}
+
+impl Hash for Kind {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.identity().hash(state);
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.kind)
+    }
+}
+
+impl fmt::Debug for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.qualified())
+    }
+}
+
+fn decode<K: Resource>(json: &[u8]) -> serde_json::Result<Box<dyn AnyObject>> {
+    serde_json::from_slice::<K>(json).map(|it| Box::new(it) as _)
+}
+
+fn decode_value<K: Resource>(value: serde_json::Value) -> serde_json::Result<Box<dyn AnyObject>> {
+    serde_json::from_value::<K>(value).map(|it| Box::new(it) as _)
+}
+
+fn decode_strictly<K: Resource>(
+    json: &[u8],
+    unknown: &mut dyn FnMut(String),
+) -> serde_json::Result<Box<dyn AnyObject>> {
+    let mut json = serde_json::Deserializer::from_slice(json);
+    let object: K = serde_ignored::deserialize(&mut json, |path| unknown(path.to_string()))?;
+    json.end()?;
+    Ok(Box::new(object))
+}
+
+/// Field-wise parts of a [`Resource`]: a `status` to copy, and the fields that make the spec.
+macro_rules! parts {
+    (status $($field:ident)*) => {
+        fn copy_status(&mut self, from: &Self) { self.status.clone_from(&from.status); }
+        fn same_spec(&self, other: &Self) -> bool { let _ = other; true $(&& self.$field == other.$field)* }
+    };
+    (- $($field:ident)*) => {
+        fn copy_status(&mut self, _from: &Self) {}
+        fn same_spec(&self, other: &Self) -> bool { let _ = other; true $(&& self.$field == other.$field)* }
+    };
+}
+
+macro_rules! table {
+    ($($module:ident :: $ty:ident { $group:literal $version:literal, $plural:literal $singular:literal
+        [$($short:literal)*] [$($category:literal)*], $scope:ident $verbs:ident,
+        [$($sub:ident)*], $status:tt [$($field:ident)*], $strategy:tt })*) => {
+        $(impl Resource for $module::$ty {
+            const KIND: Kind = Kind(&Row {
+                group: $group,
+                version: $version,
+                kind: stringify!($ty),
+                plural: $plural,
+                singular: $singular,
+                short_names: &[$($short),*],
+                categories: &[$($category),*],
+                scope: Scope::$scope,
+                verbs: Verbs::$verbs,
+                subresources: &[$(Subresource::$sub),*],
+                strategy: table!(@strategy $strategy),
+                decode: decode::<$module::$ty>,
+                decode_value: decode_value::<$module::$ty>,
+                decode_strictly: decode_strictly::<$module::$ty>,
+            });
+            fn meta(&self) -> &ObjectMeta { &self.metadata }
+            fn meta_mut(&mut self) -> &mut ObjectMeta { &mut self.metadata }
+            parts!($status $($field)*);
+        })*
+        /// Every row, in discovery order.
+        static ROWS: &[&Row] = &[$(<$module::$ty as Resource>::KIND.row()),*];
+    };
+    (@strategy -) => { &Plain };
+    (@strategy ($strategy:path)) => { &Typed::<$strategy>::NEW };
+}
+
+table! {
+    core::Binding { "" "v1", "bindings" "binding" [] [], Namespaced CreateOnly,
+        [], - [target], - }
+    core::ComponentStatus { "" "v1", "componentstatuses" "componentstatus" ["cs"] [], Cluster All,
+        [], - [conditions], - }
+    core::ConfigMap { "" "v1", "configmaps" "configmap" ["cm"] [], Namespaced All,
+        [], - [data binary_data immutable], (strategies::config_map::ConfigMapStrategy) }
+    core::Endpoints { "" "v1", "endpoints" "endpoints" ["ep"] [], Namespaced All,
+        [], - [subsets], - }
+    core::Event { "" "v1", "events" "event" ["ev"] [], Namespaced All,
+        [], - [], (strategies::event::EventStrategy) }
+    core::LimitRange { "" "v1", "limitranges" "limitrange" ["limits"] [], Namespaced All,
+        [], - [spec], - }
+    core::Namespace { "" "v1", "namespaces" "namespace" ["ns"] [], Cluster All,
+        [Status Finalize], status [spec], (strategies::namespace::NamespaceStrategy) }
+    core::Node { "" "v1", "nodes" "node" ["no"] [], Cluster All,
+        [Status Proxy], status [spec], (strategies::node::NodeStrategy) }
+    core::PersistentVolumeClaim { "" "v1", "persistentvolumeclaims" "persistentvolumeclaim" ["pvc"] [], Namespaced All,
+        [Status], status [spec], - }
+    core::PersistentVolume { "" "v1", "persistentvolumes" "persistentvolume" ["pv"] [], Cluster All,
+        [Status], status [spec], - }
+    core::Pod { "" "v1", "pods" "pod" ["po"] ["all"], Namespaced All,
+        [Status Binding Eviction EphemeralContainers Resize Log Exec Attach PortForward Proxy], status [spec], (strategies::pod::PodStrategy) }
+    core::PodTemplate { "" "v1", "podtemplates" "podtemplate" [] [], Namespaced All,
+        [], - [template], - }
+    core::ReplicationController { "" "v1", "replicationcontrollers" "replicationcontroller" ["rc"] ["all"], Namespaced All,
+        [Status Scale], status [spec], - }
+    core::ResourceQuota { "" "v1", "resourcequotas" "resourcequota" ["quota"] [], Namespaced All,
+        [Status], status [spec], - }
+    core::Secret { "" "v1", "secrets" "secret" [] [], Namespaced All,
+        [], - [data immutable type_], (strategies::secret::SecretStrategy) }
+    core::ServiceAccount { "" "v1", "serviceaccounts" "serviceaccount" ["sa"] [], Namespaced All,
+        [Token], - [secrets image_pull_secrets automount_service_account_token], - }
+    core::Service { "" "v1", "services" "service" ["svc"] ["all"], Namespaced All,
+        [Status Proxy], status [spec], (strategies::service::ServiceStrategy) }
+    apps::ControllerRevision { "apps" "v1", "controllerrevisions" "controllerrevision" [] [], Namespaced All,
+        [], - [data revision], - }
+    apps::DaemonSet { "apps" "v1", "daemonsets" "daemonset" ["ds"] ["all"], Namespaced All,
+        [Status], status [spec], - }
+    apps::Deployment { "apps" "v1", "deployments" "deployment" ["deploy"] ["all"], Namespaced All,
+        [Status Scale], status [spec], (strategies::deployment::DeploymentStrategy) }
+    apps::ReplicaSet { "apps" "v1", "replicasets" "replicaset" ["rs"] ["all"], Namespaced All,
+        [Status Scale], status [spec], (strategies::replica_set::ReplicaSetStrategy) }
+    apps::StatefulSet { "apps" "v1", "statefulsets" "statefulset" ["sts"] ["all"], Namespaced All,
+        [Status Scale], status [spec], - }
+    batch::CronJob { "batch" "v1", "cronjobs" "cronjob" ["cj"] ["all"], Namespaced All,
+        [Status], status [spec], (strategies::cron_job::CronJobStrategy) }
+    batch::Job { "batch" "v1", "jobs" "job" [] ["all"], Namespaced All,
+        [Status], status [spec], (strategies::job::JobStrategy) }
+    autoscaling::HorizontalPodAutoscaler { "autoscaling" "v2", "horizontalpodautoscalers" "horizontalpodautoscaler" ["hpa"] ["all"], Namespaced All,
+        [Status], status [spec], - }
+    policy::PodDisruptionBudget { "policy" "v1", "poddisruptionbudgets" "poddisruptionbudget" ["pdb"] [], Namespaced All,
+        [Status], status [spec], - }
+    rbac::ClusterRole { "rbac.authorization.k8s.io" "v1", "clusterroles" "clusterrole" [] [], Cluster All,
+        [], - [rules aggregation_rule], - }
+    rbac::ClusterRoleBinding { "rbac.authorization.k8s.io" "v1", "clusterrolebindings" "clusterrolebinding" [] [], Cluster All,
+        [], - [role_ref subjects], - }
+    rbac::Role { "rbac.authorization.k8s.io" "v1", "roles" "role" [] [], Namespaced All,
+        [], - [rules], - }
+    rbac::RoleBinding { "rbac.authorization.k8s.io" "v1", "rolebindings" "rolebinding" [] [], Namespaced All,
+        [], - [role_ref subjects], - }
+    networking::Ingress { "networking.k8s.io" "v1", "ingresses" "ingress" ["ing"] [], Namespaced All,
+        [Status], status [spec], - }
+    networking::IngressClass { "networking.k8s.io" "v1", "ingressclasses" "ingressclass" [] [], Cluster All,
+        [], - [spec], - }
+    networking::IPAddress { "networking.k8s.io" "v1", "ipaddresses" "ipaddress" ["ip"] [], Cluster All,
+        [], - [spec], - }
+    networking::NetworkPolicy { "networking.k8s.io" "v1", "networkpolicies" "networkpolicy" ["netpol"] [], Namespaced All,
+        [], - [spec], - }
+    networking::ServiceCIDR { "networking.k8s.io" "v1", "servicecidrs" "servicecidr" [] [], Cluster All,
+        [Status], status [spec], - }
+    discovery::EndpointSlice { "discovery.k8s.io" "v1", "endpointslices" "endpointslice" [] [], Namespaced All,
+        [], - [address_type endpoints ports], - }
+    storage::CSIDriver { "storage.k8s.io" "v1", "csidrivers" "csidriver" [] [], Cluster All,
+        [], - [spec], - }
+    storage::CSINode { "storage.k8s.io" "v1", "csinodes" "csinode" [] [], Cluster All,
+        [], - [spec], - }
+    storage::CSIStorageCapacity { "storage.k8s.io" "v1", "csistoragecapacities" "csistoragecapacity" [] [], Namespaced All,
+        [], - [capacity maximum_volume_size node_topology storage_class_name], - }
+    storage::StorageClass { "storage.k8s.io" "v1", "storageclasses" "storageclass" ["sc"] [], Cluster All,
+        [], - [provisioner parameters reclaim_policy volume_binding_mode], - }
+    storage::VolumeAttachment { "storage.k8s.io" "v1", "volumeattachments" "volumeattachment" [] [], Cluster All,
+        [Status], status [spec], - }
+    storage::VolumeAttributesClass { "storage.k8s.io" "v1", "volumeattributesclasses" "volumeattributesclass" ["vac"] [], Cluster All,
+        [], - [driver_name parameters], - }
+    scheduling::PriorityClass { "scheduling.k8s.io" "v1", "priorityclasses" "priorityclass" ["pc"] [], Cluster All,
+        [], - [value global_default], - }
+    coordination::Lease { "coordination.k8s.io" "v1", "leases" "lease" [] [], Namespaced All,
+        [], - [spec], (strategies::lease::LeaseStrategy) }
+    node::RuntimeClass { "node.k8s.io" "v1", "runtimeclasses" "runtimeclass" [] [], Cluster All,
+        [], - [handler overhead scheduling], - }
+    events::Event { "events.k8s.io" "v1", "events" "event" ["ev"] [], Namespaced All,
+        [], - [], - }
+    certificates::CertificateSigningRequest { "certificates.k8s.io" "v1", "certificatesigningrequests" "certificatesigningrequest" ["csr"] [], Cluster All,
+        [Status Approval], status [spec], - }
+    admission::MutatingWebhookConfiguration { "admissionregistration.k8s.io" "v1", "mutatingwebhookconfigurations" "mutatingwebhookconfiguration" [] ["api-extensions"], Cluster All,
+        [], - [webhooks], - }
+    admission::ValidatingAdmissionPolicy { "admissionregistration.k8s.io" "v1", "validatingadmissionpolicies" "validatingadmissionpolicy" [] ["api-extensions"], Cluster All,
+        [Status], status [spec], - }
+    admission::ValidatingAdmissionPolicyBinding { "admissionregistration.k8s.io" "v1", "validatingadmissionpolicybindings" "validatingadmissionpolicybinding" [] ["api-extensions"], Cluster All,
+        [], - [spec], - }
+    admission::ValidatingWebhookConfiguration { "admissionregistration.k8s.io" "v1", "validatingwebhookconfigurations" "validatingwebhookconfiguration" [] ["api-extensions"], Cluster All,
+        [], - [webhooks], - }
+    apiextensions::CustomResourceDefinition { "apiextensions.k8s.io" "v1", "customresourcedefinitions" "customresourcedefinition" ["crd" "crds"] ["api-extensions"], Cluster All,
+        [Status], status [spec], - }
+    authentication::SelfSubjectReview { "authentication.k8s.io" "v1", "selfsubjectreviews" "selfsubjectreview" [] [], Cluster CreateOnly,
+        [], status [], - }
+    authentication::TokenReview { "authentication.k8s.io" "v1", "tokenreviews" "tokenreview" [] [], Cluster CreateOnly,
+        [], status [spec], - }
+    authorization::LocalSubjectAccessReview { "authorization.k8s.io" "v1", "localsubjectaccessreviews" "localsubjectaccessreview" [] [], Namespaced CreateOnly,
+        [], status [spec], - }
+    authorization::SelfSubjectAccessReview { "authorization.k8s.io" "v1", "selfsubjectaccessreviews" "selfsubjectaccessreview" [] [], Cluster CreateOnly,
+        [], status [spec], - }
+    authorization::SelfSubjectRulesReview { "authorization.k8s.io" "v1", "selfsubjectrulesreviews" "selfsubjectrulesreview" [] [], Cluster CreateOnly,
+        [], status [spec], - }
+    authorization::SubjectAccessReview { "authorization.k8s.io" "v1", "subjectaccessreviews" "subjectaccessreview" [] [], Cluster CreateOnly,
+        [], status [spec], - }
+}

@@ -1,0 +1,286 @@
+//! How a kind behaves, as one trait with neutral defaults: a kind writes only what is its own.
+//!
+//! [`Behaviour`] is what a strategy file implements, typed. [`Strategy`] is the same with the type erased: what the
+//! generic handlers call. The order for a create is `set_defaults`, `prepare_create`, `validate`; for an update
+//! `set_defaults`, `prepare_update`, `validate`, `validate_update`.
+
+use crate::field::Errors;
+use crate::object::{Object, Resource};
+use jiff::Timestamp;
+use serde_json::Value;
+use std::marker::PhantomData;
+
+/// A printer column, as `kubectl get` shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// The heading.
+    pub name: &'static str,
+    /// `string`, `integer`, `boolean`, `date` ...
+    pub kind: &'static str,
+    /// `name` for the object's name, otherwise mostly empty.
+    pub format: &'static str,
+    /// What the column says.
+    pub description: &'static str,
+    /// 0 is always shown, 1 with `-o wide`.
+    pub priority: i32,
+}
+
+impl Column {
+    /// A text column that is always shown.
+    pub const fn text(name: &'static str, description: &'static str) -> Self {
+        Self { name, kind: "string", format: "", description, priority: 0 }
+    }
+    /// A number column that is always shown.
+    pub const fn number(name: &'static str, description: &'static str) -> Self {
+        Self { kind: "integer", ..Self::text(name, description) }
+    }
+    /// The same column, shown with `-o wide` only.
+    pub const fn wide(self) -> Self {
+        Self { priority: 1, ..self }
+    }
+    /// The object's name.
+    pub const NAME: Self =
+        Self { format: "name", ..Self::text("Name", "Name must be unique within a namespace.") };
+    /// The object's age.
+    pub const AGE: Self = Self::text("Age", "Time since the object was created.");
+}
+
+/// A field that field selectors can use, with its value in one object.
+pub type SelectableField = (&'static str, String);
+
+/// What `scale` reads and writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScaleView {
+    /// `spec.replicas`.
+    pub desired: i32,
+    /// `status.replicas`.
+    pub current: i32,
+    /// The label selector as a query string.
+    pub selector: String,
+}
+
+/// How a kind behaves, typed. Every method has a neutral default.
+pub trait Behaviour: 'static {
+    /// The kind.
+    type Object: Resource;
+    /// Fills fields that the user left out.
+    fn set_defaults(_object: &mut Self::Object) {}
+    /// Resets what users may not set on create, besides the status.
+    fn prepare_create(_object: &mut Self::Object) {}
+    /// Carries over what users may not change.
+    fn prepare_update(_object: &mut Self::Object, _old: &Self::Object) {}
+    /// What is wrong with an object.
+    fn validate(_object: &Self::Object) -> Errors {
+        Errors::new()
+    }
+    /// What is wrong with a change, besides [`Behaviour::validate`].
+    fn validate_update(_object: &Self::Object, _old: &Self::Object) -> Errors {
+        Errors::new()
+    }
+    /// What the user should know, sent as Warning headers.
+    fn warnings(_object: &Self::Object) -> Vec<String> {
+        Vec::new()
+    }
+    /// The printer columns; `Name` first.
+    const COLUMNS: &'static [Column] = PLAIN_COLUMNS;
+    /// The cells of one row, one for each column.
+    fn cells(object: &Self::Object, now: Timestamp) -> Vec<Value> {
+        vec![name_cell(object.meta()), age_cell(object.meta(), now)]
+    }
+    /// Names of the fields that field selectors can use besides metadata.name and metadata.namespace.
+    const FIELDS: &'static [&'static str] = &[];
+    /// Their values in one object.
+    fn fields(_object: &Self::Object) -> Vec<SelectableField> {
+        Vec::new()
+    }
+    /// Whether the generation counts changes of the spec.
+    const GENERATION: bool = true;
+    /// The grace period a delete gets: `None` when objects of the kind go at once.
+    fn grace(_object: &Self::Object, _requested: Option<i64>) -> Option<i64> {
+        None
+    }
+    /// What `scale` reads.
+    fn scale(_object: &Self::Object) -> Option<ScaleView> {
+        None
+    }
+    /// What `scale` writes.
+    fn set_scale(_object: &mut Self::Object, _replicas: i32) {}
+}
+
+/// [`Behaviour`] with its type erased. Objects of another kind are a bug of the caller and are left alone.
+pub trait Strategy: Sync {
+    /// See [`Behaviour::set_defaults`].
+    fn set_defaults(&self, _object: &mut Object) {}
+    /// See [`Behaviour::prepare_create`].
+    fn prepare_create(&self, _object: &mut Object) {}
+    /// See [`Behaviour::prepare_update`].
+    fn prepare_update(&self, _object: &mut Object, _old: &Object) {}
+    /// See [`Behaviour::validate`].
+    fn validate(&self, _object: &Object) -> Errors {
+        Errors::new()
+    }
+    /// See [`Behaviour::validate_update`].
+    fn validate_update(&self, _object: &Object, _old: &Object) -> Errors {
+        Errors::new()
+    }
+    /// See [`Behaviour::warnings`].
+    fn warnings(&self, _object: &Object) -> Vec<String> {
+        Vec::new()
+    }
+    /// See [`Behaviour::COLUMNS`].
+    fn columns(&self) -> &'static [Column] {
+        PLAIN_COLUMNS
+    }
+    /// See [`Behaviour::cells`].
+    fn cells(&self, object: &Object, now: Timestamp) -> Vec<Value> {
+        vec![name_cell(object.meta()), age_cell(object.meta(), now)]
+    }
+    /// See [`Behaviour::FIELDS`].
+    fn field_names(&self) -> &'static [&'static str] {
+        &[]
+    }
+    /// See [`Behaviour::fields`].
+    fn fields(&self, _object: &Object) -> Vec<SelectableField> {
+        Vec::new()
+    }
+    /// See [`Behaviour::GENERATION`].
+    fn counts_generation(&self) -> bool {
+        false
+    }
+    /// See [`Behaviour::grace`].
+    fn grace(&self, _object: &Object, _requested: Option<i64>) -> Option<i64> {
+        None
+    }
+    /// See [`Behaviour::scale`].
+    fn scale(&self, _object: &Object) -> Option<ScaleView> {
+        None
+    }
+    /// See [`Behaviour::set_scale`].
+    fn set_scale(&self, _object: &mut Object, _replicas: i32) {}
+}
+
+/// A kind that is stored and served and has no rules of its own.
+#[derive(Debug)]
+pub struct Plain;
+
+impl Strategy for Plain {}
+
+/// Erases a [`Behaviour`].
+#[derive(Debug)]
+pub struct Typed<B>(PhantomData<fn() -> B>);
+
+impl<B> Typed<B> {
+    /// The only value.
+    pub const NEW: Self = Self(PhantomData);
+}
+
+impl<B: Behaviour> Strategy for Typed<B> {
+    fn set_defaults(&self, object: &mut Object) {
+        if let Some(object) = object.get_mut() {
+            B::set_defaults(object);
+        }
+    }
+    fn prepare_create(&self, object: &mut Object) {
+        if let Some(object) = object.get_mut() {
+            B::prepare_create(object);
+        }
+    }
+    fn prepare_update(&self, object: &mut Object, old: &Object) {
+        if let (Some(object), Some(old)) = (object.get_mut(), old.get()) {
+            B::prepare_update(object, old);
+        }
+    }
+    fn validate(&self, object: &Object) -> Errors {
+        object.get().map(B::validate).unwrap_or_default()
+    }
+    fn validate_update(&self, object: &Object, old: &Object) -> Errors {
+        object.get().zip(old.get()).map(|(object, old)| B::validate_update(object, old)).unwrap_or_default()
+    }
+    fn warnings(&self, object: &Object) -> Vec<String> {
+        object.get().map(B::warnings).unwrap_or_default()
+    }
+    fn columns(&self) -> &'static [Column] {
+        B::COLUMNS
+    }
+    fn cells(&self, object: &Object, now: Timestamp) -> Vec<Value> {
+        object.get().map(|object| B::cells(object, now)).unwrap_or_default()
+    }
+    fn field_names(&self) -> &'static [&'static str] {
+        B::FIELDS
+    }
+    fn fields(&self, object: &Object) -> Vec<SelectableField> {
+        object.get().map(B::fields).unwrap_or_default()
+    }
+    fn counts_generation(&self) -> bool {
+        B::GENERATION
+    }
+    fn grace(&self, object: &Object, requested: Option<i64>) -> Option<i64> {
+        object.get().and_then(|object| B::grace(object, requested))
+    }
+    fn scale(&self, object: &Object) -> Option<ScaleView> {
+        object.get().and_then(B::scale)
+    }
+    fn set_scale(&self, object: &mut Object, replicas: i32) {
+        if let Some(object) = object.get_mut() {
+            B::set_scale(object, replicas);
+        }
+    }
+}
+
+const PLAIN_COLUMNS: &[Column] = &[Column::NAME, Column::AGE];
+
+/// The cell of [`Column::NAME`].
+pub fn name_cell(meta: &crate::ObjectMeta) -> Value {
+    meta.name.clone().unwrap_or_default().into()
+}
+
+/// The cell of [`Column::AGE`].
+pub fn age_cell(meta: &crate::ObjectMeta, now: Timestamp) -> Value {
+    match &meta.creation_timestamp {
+        None => "<unknown>".into(),
+        Some(created) => human_duration(now.duration_since(created.0).as_secs()).into(),
+    }
+}
+
+/// How long something lasts, as `kubectl get` prints ages: `45s`, `3m20s`, `5d3h` ...
+pub fn human_duration(seconds: i64) -> String {
+    const MINUTE: i64 = 60;
+    const HOUR: i64 = 60 * MINUTE;
+    const DAY: i64 = 24 * HOUR;
+    const YEAR: i64 = 365 * DAY;
+    let two = |big: i64, unit: &str, small: i64, minor: &str| {
+        if small == 0 { format!("{big}{unit}") } else { format!("{big}{unit}{small}{minor}") }
+    };
+    match seconds {
+        ..-1 => "<invalid>".to_owned(),
+        -1..0 => "0s".to_owned(),
+        0..120 => format!("{seconds}s"),
+        120..600 => two(seconds / MINUTE, "m", seconds % MINUTE, "s"),
+        600..10_800 => format!("{}m", seconds / MINUTE),
+        10_800..28_800 => two(seconds / HOUR, "h", seconds % HOUR / MINUTE, "m"),
+        28_800..172_800 => format!("{}h", seconds / HOUR),
+        172_800..691_200 => two(seconds / DAY, "d", seconds % DAY / HOUR, "h"),
+        691_200..63_072_000 => format!("{}d", seconds / DAY),
+        63_072_000..252_288_000 => two(seconds / YEAR, "y", seconds % YEAR / DAY, "d"),
+        _ => format!("{}y", seconds / YEAR),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::human_duration;
+
+    #[test]
+    fn ages_read_as_kubectls() {
+        let check = |seconds, expect| assert_eq!(human_duration(seconds), expect);
+        check(0, "0s");
+        check(119, "119s");
+        check(120, "2m");
+        check(200, "3m20s");
+        check(601, "10m");
+        check(3 * 3600 + 60, "3h1m");
+        check(50 * 3600, "2d2h");
+        check(400 * 86_400, "400d");
+        check(-5, "<invalid>");
+    }
+}

@@ -1,0 +1,119 @@
+//! rustls settings for both ends of the cluster's connections, with the one crypto provider passed explicitly.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use rustls::{
+    ClientConfig, RootCertStore, ServerConfig,
+    crypto::{CryptoProvider, aws_lc_rs},
+    server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier, danger::ClientCertVerifier},
+    sign::CertifiedKey,
+};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+
+use crate::{Error, Pair};
+
+/// The versions are the provider's own, so asking for them cannot fail.
+const OWN_VERSIONS: &str = "aws-lc-rs supports rustls' safe default versions";
+
+/// What the listening side speaks.
+const HTTP1: &[u8] = b"http/1.1";
+
+/// The workspace's crypto provider.
+pub fn provider() -> Arc<CryptoProvider> {
+    Arc::new(aws_lc_rs::default_provider())
+}
+
+/// What a server proves itself with; it can be replaced while the server runs, and connections made from then on get the
+/// new certificate.
+#[derive(Debug)]
+pub struct ServerIdentity {
+    /// Locked to copy or to replace the pointer, never during a handshake.
+    current: RwLock<Arc<CertifiedKey>>,
+}
+
+impl ServerIdentity {
+    /// An identity that starts with `pair`.
+    pub fn new(pair: &Pair) -> Result<ServerIdentity, Error> {
+        Ok(ServerIdentity { current: RwLock::new(Arc::new(certified_key_of(pair)?)) })
+    }
+
+    /// Replaces the certificate and its key; refuses a pair that does not fit together and keeps the old one then.
+    pub fn replace(&self, pair: &Pair) -> Result<(), Error> {
+        let key = Arc::new(certified_key_of(pair)?);
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = key;
+        Ok(())
+    }
+}
+
+impl ResolvesServerCert for ServerIdentity {
+    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.current.read().unwrap_or_else(PoisonError::into_inner).clone())
+    }
+}
+
+/// A server that proves itself with `pair` for as long as it runs; for one that renews it see [`renewable_server_config`].
+pub fn server_config(pair: &Pair, client_ca: Option<&str>) -> Result<ServerConfig, Error> {
+    renewable_server_config(Arc::new(ServerIdentity::new(pair)?), client_ca)
+}
+
+/// A server that proves itself with whatever `identity` holds when a client comes.
+///
+/// With `client_ca` (PEM), a client may present a certificate, and one that does not verify ends the connection; a client
+/// without one is let in, to be asked for a token. Without `client_ca`, no certificate is asked for.
+pub fn renewable_server_config(
+    identity: Arc<ServerIdentity>,
+    client_ca: Option<&str>,
+) -> Result<ServerConfig, Error> {
+    let builder = ServerConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .expect(OWN_VERSIONS);
+    let builder = match client_ca {
+        Some(ca) => builder.with_client_cert_verifier(client_verifier(ca)?),
+        None => builder.with_no_client_auth(),
+    };
+    let mut config = builder.with_cert_resolver(identity);
+    config.alpn_protocols = vec![HTTP1.to_vec()];
+    Ok(config)
+}
+
+/// A client that trusts servers signed by `ca` (PEM, one or more certificates), and proves itself with `pair` if given.
+pub fn client_config(ca: &str, pair: Option<&Pair>) -> Result<ClientConfig, Error> {
+    let builder = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .expect(OWN_VERSIONS);
+    let builder = builder.with_root_certificates(roots_of(ca)?);
+    match pair {
+        Some(pair) => builder.with_client_auth_cert(chain_of(pair)?, key_of(pair)?).map_err(Error::Tls),
+        None => Ok(builder.with_no_client_auth()),
+    }
+}
+
+fn client_verifier(ca: &str) -> Result<Arc<dyn ClientCertVerifier>, Error> {
+    let roots = Arc::new(roots_of(ca)?);
+    let builder = WebPkiClientVerifier::builder_with_provider(roots, provider());
+    builder.allow_unauthenticated().build().map_err(Error::ClientCheck)
+}
+
+fn roots_of(ca: &str) -> Result<RootCertStore, Error> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(ca.as_bytes()) {
+        roots.add(certificate.map_err(Error::Pem)?).map_err(Error::Tls)?;
+    }
+    // A file without certificates would otherwise surface much later, as every connection failing.
+    if roots.is_empty() { Err(Error::Pem(rustls_pki_types::pem::Error::NoItemsFound)) } else { Ok(roots) }
+}
+
+fn certified_key_of(pair: &Pair) -> Result<CertifiedKey, Error> {
+    CertifiedKey::from_der(chain_of(pair)?, key_of(pair)?, &provider()).map_err(Error::Tls)
+}
+
+fn chain_of(pair: &Pair) -> Result<Vec<CertificateDer<'static>>, Error> {
+    CertificateDer::pem_slice_iter(pair.cert_pem.as_bytes()).collect::<Result<_, _>>().map_err(Error::Pem)
+}
+
+fn key_of(pair: &Pair) -> Result<PrivateKeyDer<'static>, Error> {
+    PrivateKeyDer::from_pem_slice(pair.key_pem.as_bytes()).map_err(Error::Pem)
+}
+
+#[cfg(test)]
+mod tests;

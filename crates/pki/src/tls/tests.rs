@@ -1,0 +1,139 @@
+use super::*;
+use crate::{Authority, San, Validity, peer::identity_of};
+use jiff::Timestamp;
+use rustls_pki_types::ServerName;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+#[allow(
+    clippy::disallowed_methods,
+    reason = "rustls reads the machine's clock, so these certificates must hold today"
+)]
+fn validity() -> Validity {
+    let now = Timestamp::now();
+    Validity::days(now, 1)
+}
+
+fn authority() -> Authority {
+    Authority::create("skiff", validity()).unwrap()
+}
+
+fn server_pair(authority: &Authority) -> Pair {
+    authority
+        .issue_server("apiserver", &[San::of("kubernetes.default"), San::of("127.0.0.1")], validity())
+        .unwrap()
+}
+
+/// Shakes hands over a pipe and sends a byte each way. Gives the user that the server saw, or which side refused.
+async fn meet(server: ServerConfig, client: ClientConfig, name: &str) -> Result<Option<String>, String> {
+    let (near, far) = duplex(16 * 1024);
+    let serving = async {
+        let mut stream = TlsAcceptor::from(Arc::new(server)).accept(far).await?;
+        let user = stream.get_ref().1.peer_certificates().map(|chain| identity_of(&chain[0]).unwrap().user);
+        let byte = stream.read_u8().await?;
+        stream.write_u8(byte).await?;
+        stream.flush().await?;
+        std::io::Result::Ok(user)
+    };
+    let name = ServerName::try_from(name.to_owned()).unwrap();
+    let calling = async {
+        let mut stream = TlsConnector::from(Arc::new(client)).connect(name, near).await?;
+        stream.write_u8(7).await?;
+        stream.flush().await?;
+        stream.read_u8().await
+    };
+    let (served, called) = tokio::join!(serving, calling);
+    let user = served.map_err(|error| error.to_string())?;
+    assert_eq!(called.map_err(|error| error.to_string())?, 7);
+    Ok(user)
+}
+
+#[tokio::test]
+async fn a_client_is_known_by_its_certificate_and_let_in_without() {
+    let authority = authority();
+    let ca = authority.cert_pem();
+    let server = || server_config(&server_pair(&authority), Some(ca)).unwrap();
+    let admin = authority.issue_client("admin", &["system:masters", "dev"], validity()).unwrap();
+    let known = client_config(ca, Some(&admin)).unwrap();
+    assert_eq!(meet(server(), known, "kubernetes.default").await, Ok(Some("admin".to_owned())));
+    let unknown = client_config(ca, None).unwrap();
+    assert_eq!(meet(server(), unknown, "127.0.0.1").await, Ok(None));
+}
+
+#[tokio::test]
+async fn a_server_without_a_client_ca_asks_for_nothing() {
+    let authority = authority();
+    let admin = authority.issue_client("admin", &[], validity()).unwrap();
+    let server = server_config(&server_pair(&authority), None).unwrap();
+    let client = client_config(authority.cert_pem(), Some(&admin)).unwrap();
+    assert_eq!(meet(server, client, "kubernetes.default").await, Ok(None));
+}
+
+#[tokio::test]
+async fn certificates_that_do_not_hold_end_the_connection() {
+    let (authority, stranger) = (authority(), authority_of_strangers());
+    let ca = authority.cert_pem();
+    let server = || server_config(&server_pair(&authority), Some(ca)).unwrap();
+    let check = async |client: ClientConfig, name: &str, expect: &str| {
+        let refused = meet(server(), client, name).await.unwrap_err();
+        assert!(refused.contains(expect), "{refused}");
+    };
+    let with = |pair: Pair| client_config(ca, Some(&pair)).unwrap();
+    check(
+        with(stranger.issue_client("admin", &[], validity()).unwrap()),
+        "127.0.0.1",
+        "invalid peer certificate",
+    )
+    .await;
+    // A node's serving certificate must not open the API as the node.
+    check(with(server_pair(&authority)), "127.0.0.1", "invalid peer certificate").await;
+    let long_ago = Validity::days("2001-01-01T00:00:00Z".parse().unwrap(), 1);
+    check(with(authority.issue_client("late", &[], long_ago).unwrap()), "127.0.0.1", "expired").await;
+    check(client_config(ca, None).unwrap(), "10.0.0.9", "alert").await;
+    check(client_config(stranger.cert_pem(), None).unwrap(), "127.0.0.1", "alert").await;
+}
+
+fn authority_of_strangers() -> Authority {
+    Authority::create("strangers", validity()).unwrap()
+}
+
+#[tokio::test]
+async fn a_signed_request_opens_the_door() {
+    let authority = authority();
+    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384).unwrap();
+    let mut params = rcgen::CertificateParams::default();
+    params.distinguished_name.push(rcgen::DnType::CommonName, "jane");
+    let csr = params.serialize_request(&key).unwrap().pem().unwrap();
+    let request = crate::Request::parse(&csr).unwrap();
+    let cert_pem = authority.sign_csr(&request, &["client auth", "digital signature"], validity()).unwrap();
+    let pair = Pair { cert_pem, key_pem: key.serialize_pem() };
+    let server = server_config(&server_pair(&authority), Some(authority.cert_pem())).unwrap();
+    let client = client_config(authority.cert_pem(), Some(&pair)).unwrap();
+    assert_eq!(meet(server, client, "kubernetes.default").await, Ok(Some("jane".to_owned())));
+}
+
+#[tokio::test]
+async fn a_renewed_certificate_is_used_at_once() {
+    let authority = authority();
+    let long_ago = Validity::days("2001-01-01T00:00:00Z".parse().unwrap(), 1);
+    let expired = authority.issue_server("apiserver", &[San::of("127.0.0.1")], long_ago).unwrap();
+    let identity = Arc::new(ServerIdentity::new(&expired).unwrap());
+    let server = renewable_server_config(identity.clone(), None).unwrap();
+    let client = client_config(authority.cert_pem(), None).unwrap();
+    assert!(meet(server.clone(), client.clone(), "127.0.0.1").await.is_err());
+
+    let mismatched = Pair { key_pem: authority.key_pem(), ..server_pair(&authority) };
+    assert!(matches!(identity.replace(&mismatched), Err(Error::Tls(_))));
+    identity.replace(&server_pair(&authority)).unwrap();
+    assert_eq!(meet(server, client, "127.0.0.1").await, Ok(None));
+}
+
+#[test]
+fn files_that_hold_nothing_are_refused() {
+    assert!(matches!(client_config("", None), Err(Error::Pem(_))));
+    let authority = authority();
+    let pair = server_pair(&authority);
+    assert!(matches!(server_config(&pair, Some("")), Err(Error::Pem(_))));
+    let mismatched = Pair { key_pem: authority.key_pem(), ..pair };
+    assert!(matches!(server_config(&mismatched, None), Err(Error::Tls(_))));
+}

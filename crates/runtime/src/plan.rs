@@ -1,0 +1,197 @@
+//! What one reconcile decided: actions as plain data, in order.
+
+use api::{Key, Kind, Object, OwnerReference, Subresource};
+use client::PatchType;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::DeleteOptions;
+use serde_json::Value;
+use std::fmt;
+use std::time::Duration;
+
+/// Something to do to the cluster.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Create this object. That it exists already is no failure when the name is its own: an earlier attempt won.
+    Create(Object),
+    /// Replace this object, or what hangs below it. Its resourceVersion guards against lost updates.
+    Update {
+        /// The object as it shall be.
+        object: Object,
+        /// Status, for most.
+        below: Option<Subresource>,
+    },
+    /// Patch an object.
+    Patch {
+        /// Which.
+        key: Key,
+        /// What hangs below it, if that is meant.
+        below: Option<Subresource>,
+        /// How the patch is written.
+        kind: PatchType,
+        /// The patch.
+        patch: Value,
+    },
+    /// Create what hangs below an object, such as a binding or an eviction.
+    CreateBelow {
+        /// Which object.
+        key: Key,
+        /// What.
+        below: Subresource,
+        /// The body.
+        body: Value,
+    },
+    /// Delete an object. That it is gone already is no failure.
+    Delete {
+        /// Which.
+        key: Key,
+        /// Grace, propagation, preconditions.
+        options: DeleteOptions,
+    },
+    /// Delete an object, but only if the server agrees that none of these owners exists any more.
+    DeleteOrphan {
+        /// Which.
+        key: Key,
+        /// Preconditions: the UID.
+        options: DeleteOptions,
+        /// The owners that the cache says are gone: key and UID.
+        gone: Vec<(Key, String)>,
+    },
+    /// Delete every object of a kind in a namespace.
+    DeleteAll {
+        /// The kind.
+        kind: Kind,
+        /// The namespace.
+        namespace: String,
+    },
+    /// Make `owner` the controller of an object, after reading the owner live: it must have this UID and not be on its
+    /// way out.
+    Adopt {
+        /// Which object.
+        key: Key,
+        /// Its UID.
+        uid: String,
+        /// The owner's key.
+        owner_key: Key,
+        /// The reference to add.
+        owner: OwnerReference,
+    },
+    /// Tell people that something happened to an object.
+    Event(Note),
+    /// Like actions in batches of 1, 2, 4 ...: the first failing batch ends them, so that a quota or a broken template
+    /// costs few calls.
+    SlowStart(Vec<Action>),
+}
+
+/// An event in the making. The recorder adds time, source and count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// About which object.
+    pub about: Key,
+    /// Its UID.
+    pub uid: String,
+    /// Which part of it, such as `spec.containers{web}`.
+    pub field: String,
+    /// Good or bad.
+    pub kind: NoteKind,
+    /// CamelCase, for machines.
+    pub reason: String,
+    /// A sentence, for people.
+    pub message: String,
+}
+
+/// Good or bad.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum NoteKind {
+    /// As it should be.
+    Normal,
+    /// Not as it should be.
+    Warning,
+}
+
+impl NoteKind {
+    /// As events spell it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Normal => "Normal",
+            Self::Warning => "Warning",
+        }
+    }
+}
+
+impl Note {
+    /// A good event about an object.
+    pub fn normal(about: &Object, reason: &str, message: impl Into<String>) -> Self {
+        Self::new(about, NoteKind::Normal, reason, message)
+    }
+
+    /// A bad event about an object.
+    pub fn warning(about: &Object, reason: &str, message: impl Into<String>) -> Self {
+        Self::new(about, NoteKind::Warning, reason, message)
+    }
+
+    fn new(about: &Object, kind: NoteKind, reason: &str, message: impl Into<String>) -> Self {
+        Self {
+            about: about.key(),
+            uid: api::owner::uid(about).to_owned(),
+            field: String::new(),
+            kind,
+            reason: reason.to_owned(),
+            message: message.into(),
+        }
+    }
+}
+
+/// What one reconcile decided.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Plan {
+    /// In the order they must be tried; the first failure ends the plan.
+    pub actions: Vec<Action>,
+    /// Look again after this long even if nothing changes.
+    pub requeue: Option<Duration>,
+}
+
+impl Plan {
+    /// Nothing to do.
+    pub fn nothing() -> Self {
+        Self::default()
+    }
+
+    /// These actions, in order.
+    pub fn of(actions: Vec<Action>) -> Self {
+        Self { actions, requeue: None }
+    }
+
+    /// Looks again after this long, or sooner if the plan said so already.
+    pub fn again_after(mut self, wait: Duration) -> Self {
+        self.requeue = Some(self.requeue.map_or(wait, |it| it.min(wait)));
+        self
+    }
+}
+
+/// One line for logs, traces and golden scripts.
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let below = |it: &Option<Subresource>| it.map_or(String::new(), |it| format!("/{}", it.name()));
+        match self {
+            Self::Create(object) => write!(f, "create {}", named(object)),
+            Self::Update { object, below: it } => write!(f, "update {}{}", object.key(), below(it)),
+            Self::Patch { key, below: it, patch, .. } => write!(f, "patch {key}{} {patch}", below(it)),
+            Self::CreateBelow { key, below: it, .. } => write!(f, "create {key}/{}", it.name()),
+            Self::Delete { key, .. } | Self::DeleteOrphan { key, .. } => write!(f, "delete {key}"),
+            Self::DeleteAll { kind, namespace } => write!(f, "delete all {kind:?} in {namespace}"),
+            Self::Adopt { key, owner_key, .. } => write!(f, "adopt {key} for {owner_key}"),
+            Self::Event(note) => write!(f, "event {} {}: {}", note.kind.name(), note.reason, note.message),
+            Self::SlowStart(actions) => {
+                let lines: Vec<String> = actions.iter().map(ToString::to_string).collect();
+                f.write_str(&lines.join("; "))
+            }
+        }
+    }
+}
+
+/// The key of an object that may have no name yet.
+fn named(object: &Object) -> String {
+    match (&object.meta().name, &object.meta().generate_name) {
+        (None, Some(prefix)) => format!("{}{prefix}*", object.key()),
+        _ => object.key().to_string(),
+    }
+}
