@@ -72,7 +72,10 @@ impl<'a> Attributes<'a> {
             Target::Path(path) => format!("User {user:?} cannot {verb} path {path:?}"),
             Target::Resource(target) => {
                 let (what, place) = (target.what(), target.place());
-                format!("User {user:?} cannot {verb} resource {what:?} in API group {:?} {place}", target.group)
+                format!(
+                    "User {user:?} cannot {verb} resource {what:?} in API group {:?} {place}",
+                    target.group
+                )
             }
         };
         if reason.is_empty() { sentence } else { format!("{sentence}: {reason}") }
@@ -83,7 +86,9 @@ impl<'a> Attributes<'a> {
         let refusal = self.refusal(reason);
         let (message, details) = match &self.target {
             Target::Path(_) => (format!("forbidden: {refusal}"), StatusDetails::default()),
-            Target::Resource(target) => (format!("{} is forbidden: {refusal}", target.subject()), target.details()),
+            Target::Resource(target) => {
+                (format!("{} is forbidden: {refusal}", target.subject()), target.details())
+            }
         };
         let mut error = ApiError::new(403, reason::FORBIDDEN, message);
         error.0.details = Some(details);

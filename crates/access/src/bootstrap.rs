@@ -1,7 +1,7 @@
 //! The roles and bindings that every cluster starts with: upstream's defaults, as data.
 //!
-//! Start at [`objects`]. The tables are split by whom they serve: [`people`], [`nodes`], [`daemons`] and
-//! [`controllers`]; [`row`] turns a row into an object. An API server creates what is missing at its start and brings
+//! Start at [`objects`]. The tables are split by whom they serve: `people`, `nodes`, `daemons` and `controllers`;
+//! `row` turns a row into an object. An API server creates what is missing at its start and brings
 //! the rest up to date by [`reconciled`], as upstream's `autoupdate` annotation promises.
 //!
 //! Where this differs from upstream, on purpose:
@@ -25,7 +25,7 @@ pub use reconcile::reconciled;
 
 use crate::rbac::aggregate::aggregated_rules;
 use api::Object;
-use api::k8s::api::rbac::v1::ClusterRole;
+use api::k8s::api::rbac::v1::{ClusterRole, PolicyRule};
 
 /// Upstream keeps a default role up to date unless this annotation of it says `false`.
 pub const AUTOUPDATE: &str = "rbac.authorization.kubernetes.io/autoupdate";
@@ -44,6 +44,11 @@ pub fn objects() -> Vec<Object> {
     objects.extend(bindings.into_iter().flatten().map(row::BindingRow::object));
     objects.extend(controllers::CONTROLLERS.iter().map(|it| it.binding().into()));
     objects
+}
+
+/// The rules of the role `system:node`.
+pub(crate) fn node_rules() -> Vec<PolicyRule> {
+    nodes::NODE.iter().map(row::Rule::policy).collect()
 }
 
 fn cluster_roles() -> Vec<ClusterRole> {

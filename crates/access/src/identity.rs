@@ -87,10 +87,7 @@ impl UserInfo {
     }
 
     /// The holder of a client certificate: the subject's common name is the user, each organization a group.
-    pub fn from_certificate<'a>(
-        common_name: &str,
-        organizations: impl IntoIterator<Item = &'a str>,
-    ) -> Self {
+    pub fn from_certificate<'a>(common_name: &str, organizations: impl IntoIterator<Item = &'a str>) -> Self {
         Self::authenticated(common_name, organizations.into_iter().map(str::to_owned))
     }
 
@@ -200,7 +197,9 @@ mod tests {
     #[test]
     fn service_accounts_are_recognized_by_name() {
         assert_eq!(UserInfo::service_account("a", "b", "").service_account_name(), Some(("a", "b")));
-        for name in ["jane", "system:serviceaccount:a", "system:serviceaccount::b", "system:serviceaccount:a:b:c"] {
+        for name in
+            ["jane", "system:serviceaccount:a", "system:serviceaccount::b", "system:serviceaccount:a:b:c"]
+        {
             assert_eq!(UserInfo::authenticated(name, []).service_account_name(), None, "{name}");
         }
     }

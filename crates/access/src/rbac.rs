@@ -50,17 +50,21 @@ impl Decision {
 
     /// Asks another authorizer when this one has no opinion; what went wrong in both is kept.
     pub fn or_else(self, next: impl FnOnce() -> Self) -> Self {
-        match (self, next) {
-            (Self::NoOpinion { reason: first }, next) => match next() {
-                Self::NoOpinion { reason } => Self::NoOpinion { reason: joined(&[first, reason]) },
-                allow => allow,
-            },
-            (allow, _) => allow,
+        let Self::NoOpinion { reason: first } = self else { return self };
+        match next() {
+            Self::NoOpinion { reason } => Self::NoOpinion { reason: joined(&[first, reason]) },
+            allow => allow,
         }
     }
 
-    fn allow() -> Self {
+    /// Yes, for no reason worth telling.
+    pub fn allow() -> Self {
         Self::Allow { reason: String::new() }
+    }
+
+    /// Not as far as this authorizer knows; an empty reason is usual.
+    pub fn no_opinion(reason: impl Into<String>) -> Self {
+        Self::NoOpinion { reason: reason.into() }
     }
 }
 

@@ -9,7 +9,8 @@ use crate::rbac::{Decision, UserRules, rule};
 use api::field::{Error, Errors, Path};
 use api::k8s::api::authorization::v1::{
     LocalSubjectAccessReview, NonResourceAttributes, NonResourceRule, ResourceAttributes, ResourceRule,
-    SelfSubjectAccessReviewSpec, SubjectAccessReviewSpec, SubjectAccessReviewStatus, SubjectRulesReviewStatus,
+    SelfSubjectAccessReviewSpec, SubjectAccessReviewSpec, SubjectAccessReviewStatus,
+    SubjectRulesReviewStatus,
 };
 use api::k8s::apimachinery::pkg::apis::meta::v1::FieldSelectorRequirement;
 use api::selector::{FieldRequirement, FieldSelector};
@@ -20,8 +21,7 @@ pub fn answer(
     authorize: impl FnOnce(&Attributes<'_>) -> Decision,
 ) -> Result<SubjectAccessReviewStatus, Errors> {
     let user = user_of(spec)?;
-    let question =
-        Question::new(spec.resource_attributes.as_ref(), spec.non_resource_attributes.as_ref())?;
+    let question = Question::new(spec.resource_attributes.as_ref(), spec.non_resource_attributes.as_ref())?;
     Ok(question.answer(&user, authorize))
 }
 
@@ -31,8 +31,7 @@ pub fn answer_self(
     spec: &SelfSubjectAccessReviewSpec,
     authorize: impl FnOnce(&Attributes<'_>) -> Decision,
 ) -> Result<SubjectAccessReviewStatus, Errors> {
-    let question =
-        Question::new(spec.resource_attributes.as_ref(), spec.non_resource_attributes.as_ref())?;
+    let question = Question::new(spec.resource_attributes.as_ref(), spec.non_resource_attributes.as_ref())?;
     Ok(question.answer(user, authorize))
 }
 
@@ -72,7 +71,11 @@ pub fn user_of(spec: &SubjectAccessReviewSpec) -> Result<UserInfo, Errors> {
 /// The answer in the API's form.
 pub fn status_of(decision: &Decision) -> SubjectAccessReviewStatus {
     let reason = Some(decision.reason().to_owned()).filter(|it| !it.is_empty());
-    SubjectAccessReviewStatus { allowed: decision.is_allowed(), reason, ..SubjectAccessReviewStatus::default() }
+    SubjectAccessReviewStatus {
+        allowed: decision.is_allowed(),
+        reason,
+        ..SubjectAccessReviewStatus::default()
+    }
 }
 
 /// The answer to a `SelfSubjectRulesReview`. It is incomplete when a role was missing, or when another authorizer
@@ -96,8 +99,10 @@ fn resource_rule(rule: &api::k8s::api::rbac::v1::PolicyRule) -> Option<ResourceR
 }
 
 fn path_rule(rule: &api::k8s::api::rbac::v1::PolicyRule) -> Option<NonResourceRule> {
-    (!rule::words(&rule.non_resource_urls).is_empty())
-        .then(|| NonResourceRule { verbs: rule.verbs.clone(), non_resource_urls: rule.non_resource_urls.clone() })
+    (!rule::words(&rule.non_resource_urls).is_empty()).then(|| NonResourceRule {
+        verbs: rule.verbs.clone(),
+        non_resource_urls: rule.non_resource_urls.clone(),
+    })
 }
 
 /// What a review asks; exactly one of the two forms.

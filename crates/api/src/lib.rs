@@ -21,6 +21,7 @@ pub mod selector;
 pub mod status;
 pub mod strategies;
 pub mod strategy;
+pub mod validation;
 pub mod yaml;
 
 pub use k8s_openapi as k8s;
@@ -28,3 +29,4 @@ pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerRefere
 pub use object::{Key, Object, Resource};
 pub use resources::{Kind, Scope, Subresource};
 pub use status::ApiError;
+pub use validation::meta as meta_validation;

@@ -312,107 +312,107 @@ table! {
     core::Binding { "" "v1", "bindings" "binding" [] [], Namespaced CreateOnly,
         [], - [target], - }
     core::ComponentStatus { "" "v1", "componentstatuses" "componentstatus" ["cs"] [], Cluster All,
-        [], - [conditions], - }
+        [], - [conditions], (strategies::cluster_network::ComponentStatusStrategy) }
     core::ConfigMap { "" "v1", "configmaps" "configmap" ["cm"] [], Namespaced All,
         [], - [data binary_data immutable], (strategies::config_map::ConfigMapStrategy) }
     core::Endpoints { "" "v1", "endpoints" "endpoints" ["ep"] [], Namespaced All,
-        [], - [subsets], - }
+        [], - [subsets], (strategies::endpoints::EndpointsStrategy) }
     core::Event { "" "v1", "events" "event" ["ev"] [], Namespaced All,
         [], - [], (strategies::event::EventStrategy) }
     core::LimitRange { "" "v1", "limitranges" "limitrange" ["limits"] [], Namespaced All,
-        [], - [spec], - }
+        [], - [spec], (strategies::quota::LimitRangeStrategy) }
     core::Namespace { "" "v1", "namespaces" "namespace" ["ns"] [], Cluster All,
         [Status Finalize], status [spec], (strategies::namespace::NamespaceStrategy) }
     core::Node { "" "v1", "nodes" "node" ["no"] [], Cluster All,
         [Status Proxy], status [spec], (strategies::node::NodeStrategy) }
     core::PersistentVolumeClaim { "" "v1", "persistentvolumeclaims" "persistentvolumeclaim" ["pvc"] [], Namespaced All,
-        [Status], status [spec], - }
+        [Status], status [spec], (strategies::persistent_volume_claim::PersistentVolumeClaimStrategy) }
     core::PersistentVolume { "" "v1", "persistentvolumes" "persistentvolume" ["pv"] [], Cluster All,
-        [Status], status [spec], - }
+        [Status], status [spec], (strategies::persistent_volume::PersistentVolumeStrategy) }
     core::Pod { "" "v1", "pods" "pod" ["po"] ["all"], Namespaced All,
         [Status Binding Eviction EphemeralContainers Resize Log Exec Attach PortForward Proxy], status [spec], (strategies::pod::PodStrategy) }
     core::PodTemplate { "" "v1", "podtemplates" "podtemplate" [] [], Namespaced All,
-        [], - [template], - }
+        [], - [template], (strategies::pod_template::PodTemplateStrategy) }
     core::ReplicationController { "" "v1", "replicationcontrollers" "replicationcontroller" ["rc"] ["all"], Namespaced All,
-        [Status Scale], status [spec], - }
+        [Status Scale], status [spec], (strategies::replication_controller::ReplicationControllerStrategy) }
     core::ResourceQuota { "" "v1", "resourcequotas" "resourcequota" ["quota"] [], Namespaced All,
-        [Status], status [spec], - }
+        [Status], status [spec], (strategies::quota::ResourceQuotaStrategy) }
     core::Secret { "" "v1", "secrets" "secret" [] [], Namespaced All,
         [], - [data immutable type_], (strategies::secret::SecretStrategy) }
     core::ServiceAccount { "" "v1", "serviceaccounts" "serviceaccount" ["sa"] [], Namespaced All,
-        [Token], - [secrets image_pull_secrets automount_service_account_token], - }
+        [Token], - [secrets image_pull_secrets automount_service_account_token], (strategies::service_account::ServiceAccountStrategy) }
     core::Service { "" "v1", "services" "service" ["svc"] ["all"], Namespaced All,
         [Status Proxy], status [spec], (strategies::service::ServiceStrategy) }
     apps::ControllerRevision { "apps" "v1", "controllerrevisions" "controllerrevision" [] [], Namespaced All,
-        [], - [data revision], - }
+        [], - [data revision], (strategies::controller_revision::ControllerRevisionStrategy) }
     apps::DaemonSet { "apps" "v1", "daemonsets" "daemonset" ["ds"] ["all"], Namespaced All,
-        [Status], status [spec], - }
+        [Status], status [spec], (strategies::daemon_set::DaemonSetStrategy) }
     apps::Deployment { "apps" "v1", "deployments" "deployment" ["deploy"] ["all"], Namespaced All,
         [Status Scale], status [spec], (strategies::deployment::DeploymentStrategy) }
     apps::ReplicaSet { "apps" "v1", "replicasets" "replicaset" ["rs"] ["all"], Namespaced All,
         [Status Scale], status [spec], (strategies::replica_set::ReplicaSetStrategy) }
     apps::StatefulSet { "apps" "v1", "statefulsets" "statefulset" ["sts"] ["all"], Namespaced All,
-        [Status Scale], status [spec], - }
+        [Status Scale], status [spec], (strategies::stateful_set::StatefulSetStrategy) }
     batch::CronJob { "batch" "v1", "cronjobs" "cronjob" ["cj"] ["all"], Namespaced All,
         [Status], status [spec], (strategies::cron_job::CronJobStrategy) }
     batch::Job { "batch" "v1", "jobs" "job" [] ["all"], Namespaced All,
         [Status], status [spec], (strategies::job::JobStrategy) }
     autoscaling::HorizontalPodAutoscaler { "autoscaling" "v2", "horizontalpodautoscalers" "horizontalpodautoscaler" ["hpa"] ["all"], Namespaced All,
-        [Status], status [spec], - }
+        [Status], status [spec], (strategies::horizontal_pod_autoscaler::HorizontalPodAutoscalerStrategy) }
     policy::PodDisruptionBudget { "policy" "v1", "poddisruptionbudgets" "poddisruptionbudget" ["pdb"] [], Namespaced All,
-        [Status], status [spec], - }
+        [Status], status [spec], (strategies::pod_disruption_budget::PodDisruptionBudgetStrategy) }
     rbac::ClusterRole { "rbac.authorization.k8s.io" "v1", "clusterroles" "clusterrole" [] [], Cluster All,
-        [], - [rules aggregation_rule], - }
+        [], - [rules aggregation_rule], (strategies::rbac::ClusterRoleStrategy) }
     rbac::ClusterRoleBinding { "rbac.authorization.k8s.io" "v1", "clusterrolebindings" "clusterrolebinding" [] [], Cluster All,
-        [], - [role_ref subjects], - }
+        [], - [role_ref subjects], (strategies::rbac::ClusterRoleBindingStrategy) }
     rbac::Role { "rbac.authorization.k8s.io" "v1", "roles" "role" [] [], Namespaced All,
-        [], - [rules], - }
+        [], - [rules], (strategies::rbac::RoleStrategy) }
     rbac::RoleBinding { "rbac.authorization.k8s.io" "v1", "rolebindings" "rolebinding" [] [], Namespaced All,
-        [], - [role_ref subjects], - }
+        [], - [role_ref subjects], (strategies::rbac::RoleBindingStrategy) }
     networking::Ingress { "networking.k8s.io" "v1", "ingresses" "ingress" ["ing"] [], Namespaced All,
-        [Status], status [spec], - }
+        [Status], status [spec], (strategies::ingress::IngressStrategy) }
     networking::IngressClass { "networking.k8s.io" "v1", "ingressclasses" "ingressclass" [] [], Cluster All,
-        [], - [spec], - }
+        [], - [spec], (strategies::ingress::IngressClassStrategy) }
     networking::IPAddress { "networking.k8s.io" "v1", "ipaddresses" "ipaddress" ["ip"] [], Cluster All,
-        [], - [spec], - }
+        [], - [spec], (strategies::cluster_network::IpAddressStrategy) }
     networking::NetworkPolicy { "networking.k8s.io" "v1", "networkpolicies" "networkpolicy" ["netpol"] [], Namespaced All,
-        [], - [spec], - }
+        [], - [spec], (strategies::network_policy::NetworkPolicyStrategy) }
     networking::ServiceCIDR { "networking.k8s.io" "v1", "servicecidrs" "servicecidr" [] [], Cluster All,
-        [Status], status [spec], - }
+        [Status], status [spec], (strategies::cluster_network::ServiceCidrStrategy) }
     discovery::EndpointSlice { "discovery.k8s.io" "v1", "endpointslices" "endpointslice" [] [], Namespaced All,
-        [], - [address_type endpoints ports], - }
+        [], - [address_type endpoints ports], (strategies::endpoint_slice::EndpointSliceStrategy) }
     storage::CSIDriver { "storage.k8s.io" "v1", "csidrivers" "csidriver" [] [], Cluster All,
-        [], - [spec], - }
+        [], - [spec], (strategies::storage::CsiDriverStrategy) }
     storage::CSINode { "storage.k8s.io" "v1", "csinodes" "csinode" [] [], Cluster All,
-        [], - [spec], - }
+        [], - [spec], (strategies::storage::CsiNodeStrategy) }
     storage::CSIStorageCapacity { "storage.k8s.io" "v1", "csistoragecapacities" "csistoragecapacity" [] [], Namespaced All,
-        [], - [capacity maximum_volume_size node_topology storage_class_name], - }
+        [], - [capacity maximum_volume_size node_topology storage_class_name], (strategies::storage::CsiStorageCapacityStrategy) }
     storage::StorageClass { "storage.k8s.io" "v1", "storageclasses" "storageclass" ["sc"] [], Cluster All,
-        [], - [provisioner parameters reclaim_policy volume_binding_mode], - }
+        [], - [provisioner parameters reclaim_policy volume_binding_mode], (strategies::storage::StorageClassStrategy) }
     storage::VolumeAttachment { "storage.k8s.io" "v1", "volumeattachments" "volumeattachment" [] [], Cluster All,
-        [Status], status [spec], - }
+        [Status], status [spec], (strategies::storage::VolumeAttachmentStrategy) }
     storage::VolumeAttributesClass { "storage.k8s.io" "v1", "volumeattributesclasses" "volumeattributesclass" ["vac"] [], Cluster All,
-        [], - [driver_name parameters], - }
+        [], - [driver_name parameters], (strategies::storage::VolumeAttributesClassStrategy) }
     scheduling::PriorityClass { "scheduling.k8s.io" "v1", "priorityclasses" "priorityclass" ["pc"] [], Cluster All,
-        [], - [value global_default], - }
+        [], - [value global_default], (strategies::scheduling::PriorityClassStrategy) }
     coordination::Lease { "coordination.k8s.io" "v1", "leases" "lease" [] [], Namespaced All,
         [], - [spec], (strategies::lease::LeaseStrategy) }
     node::RuntimeClass { "node.k8s.io" "v1", "runtimeclasses" "runtimeclass" [] [], Cluster All,
-        [], - [handler overhead scheduling], - }
+        [], - [handler overhead scheduling], (strategies::scheduling::RuntimeClassStrategy) }
     events::Event { "events.k8s.io" "v1", "events" "event" ["ev"] [], Namespaced All,
-        [], - [], - }
+        [], - [], (strategies::event::NewEventStrategy) }
     certificates::CertificateSigningRequest { "certificates.k8s.io" "v1", "certificatesigningrequests" "certificatesigningrequest" ["csr"] [], Cluster All,
-        [Status Approval], status [spec], - }
+        [Status Approval], status [spec], (strategies::certificate::CertificateSigningRequestStrategy) }
     admission::MutatingWebhookConfiguration { "admissionregistration.k8s.io" "v1", "mutatingwebhookconfigurations" "mutatingwebhookconfiguration" [] ["api-extensions"], Cluster All,
-        [], - [webhooks], - }
+        [], - [webhooks], (strategies::admission::MutatingWebhookConfigurationStrategy) }
     admission::ValidatingAdmissionPolicy { "admissionregistration.k8s.io" "v1", "validatingadmissionpolicies" "validatingadmissionpolicy" [] ["api-extensions"], Cluster All,
-        [Status], status [spec], - }
+        [Status], status [spec], (strategies::admission::ValidatingAdmissionPolicyStrategy) }
     admission::ValidatingAdmissionPolicyBinding { "admissionregistration.k8s.io" "v1", "validatingadmissionpolicybindings" "validatingadmissionpolicybinding" [] ["api-extensions"], Cluster All,
-        [], - [spec], - }
+        [], - [spec], (strategies::admission::ValidatingAdmissionPolicyBindingStrategy) }
     admission::ValidatingWebhookConfiguration { "admissionregistration.k8s.io" "v1", "validatingwebhookconfigurations" "validatingwebhookconfiguration" [] ["api-extensions"], Cluster All,
-        [], - [webhooks], - }
+        [], - [webhooks], (strategies::admission::ValidatingWebhookConfigurationStrategy) }
     apiextensions::CustomResourceDefinition { "apiextensions.k8s.io" "v1", "customresourcedefinitions" "customresourcedefinition" ["crd" "crds"] ["api-extensions"], Cluster All,
-        [Status], status [spec], - }
+        [Status], status [spec], (strategies::custom_resource_definition::CustomResourceDefinitionStrategy) }
     authentication::SelfSubjectReview { "authentication.k8s.io" "v1", "selfsubjectreviews" "selfsubjectreview" [] [], Cluster CreateOnly,
         [], status [], - }
     authentication::TokenReview { "authentication.k8s.io" "v1", "tokenreviews" "tokenreview" [] [], Cluster CreateOnly,

@@ -1,7 +1,5 @@
 //! The one document of OpenAPI v2 (Swagger), for older clients: the same operations and schemas, said in its words.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -15,25 +13,33 @@ use crate::{
 pub fn v2_document(group_versions: &[GroupVersion]) -> Vec<u8> {
     let mut out = Vec::new();
     out.extend(br#"{"swagger":"2.0","info":{"title":"Kubernetes","version":"unversioned"},"paths":"#);
-    let paths = group_versions.iter().flat_map(paths::of_group_version);
-    write_object(&mut out, paths.map(|(path, entry)| (path, bytes(&path_entry(entry)))));
+    write_object(&mut out, path_entries(group_versions).map(|(path, entry)| (path, bytes(&entry))));
     out.extend(br#","definitions":{"#);
-    write_definitions(&mut out, group_versions);
+    let mut first = true;
+    for_each_definition(group_versions, |name, schema| {
+        write_entry(&mut out, &mut first, name, &bytes(&schema))
+    });
     out.extend(
         br#"},"securityDefinitions":{"BearerToken":{"type":"apiKey","in":"header","name":"authorization"}}}"#,
     );
     out
 }
 
-fn write_definitions(out: &mut Vec<u8>, group_versions: &[GroupVersion]) {
-    let mut first = true;
+/// The document's paths.
+pub(crate) fn path_entries<'a>(group_versions: &'a [GroupVersion]) -> impl Iterator<Item = paths::Path> + 'a {
+    let paths = group_versions.iter().flat_map(paths::of_group_version);
+    paths.map(|(path, entry)| (path, path_entry(entry)))
+}
+
+/// Hands over the document's definitions one by one: all at once they would be large as values.
+pub(crate) fn for_each_definition(group_versions: &[GroupVersion], mut take: impl FnMut(&str, Value)) {
     for (name, schema) in group_versions.iter().flat_map(schemas::custom) {
-        write_entry(out, &mut first, &name, &bytes(&definition(schema)));
+        take(&name, definition(schema));
     }
-    let wanted: BTreeSet<usize> = embedded::reachable(group_versions.iter().flat_map(schemas::roots));
+    let wanted = embedded::reachable(group_versions.iter().flat_map(schemas::roots));
     embedded::for_each(&wanted, |type_, schema| {
         let schema = serde_json::from_slice(schema).expect("the build wrote one schema a line");
-        write_entry(out, &mut first, type_.name(), &bytes(&definition(schema)));
+        take(type_.name(), definition(schema));
     });
 }
 

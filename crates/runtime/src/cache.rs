@@ -15,6 +15,8 @@ pub struct Objects {
     by_key: imbl::OrdMap<Key, Arc<Object>>,
     /// UID of any owner to the objects that name it.
     by_owner: imbl::HashMap<String, imbl::OrdSet<Key>>,
+    /// The objects that have no controller: those that one may adopt.
+    uncontrolled: imbl::OrdSet<Key>,
     revision: u64,
 }
 
@@ -80,6 +82,9 @@ impl Objects {
         for it in owner::owners(object.meta()) {
             self.by_owner.entry(it.uid.clone()).or_default().insert(key.clone());
         }
+        if owner::controller(object.meta()).is_none() {
+            self.uncontrolled.insert(key.clone());
+        }
         self.by_key.insert(key, object.clone());
         self.progress(revision);
         Some(Change { old, new: Some(object), revision })
@@ -141,7 +146,21 @@ impl Objects {
         self.by_owner.get(uid).into_iter().flatten().filter_map(|key| self.by_key.get(key))
     }
 
+    /// The objects of a namespace that have no controller, by name.
+    pub fn uncontrolled<'a>(
+        &'a self,
+        kind: Kind,
+        namespace: &'a str,
+    ) -> impl Iterator<Item = &'a Arc<Object>> {
+        let first = Key { kind, namespace: namespace.to_owned(), name: String::new() };
+        self.uncontrolled
+            .range((Bound::Included(first), Bound::Unbounded))
+            .take_while(move |key| key.namespace == namespace)
+            .filter_map(|key| self.by_key.get(key))
+    }
+
     fn forget_owners(&mut self, key: &Key, object: &Object) {
+        self.uncontrolled.remove(key);
         for it in owner::owners(object.meta()) {
             let Some(keys) = self.by_owner.get_mut(&it.uid) else { continue };
             keys.remove(key);
@@ -217,6 +236,15 @@ impl Snapshot {
             .into_iter()
             .flat_map(move |it| it.owned_by(uid))
             .filter(move |it| owner::is_controlled_by(it.meta(), uid))
+            .filter_map(|it| it.get())
+    }
+
+    /// The objects of a kind in a namespace that have no controller, by name.
+    pub fn uncontrolled<'a, K: Resource>(&'a self, namespace: &'a str) -> impl Iterator<Item = &'a K> {
+        self.0
+            .get(&K::KIND)
+            .into_iter()
+            .flat_map(move |it| it.uncontrolled(K::KIND, namespace))
             .filter_map(|it| it.get())
     }
 

@@ -5,9 +5,9 @@
 
 use crate::cache::revision_of;
 use crate::events::Recorder;
-use crate::plan::Action;
+use crate::plan::{Action, ERROR, NAME};
 use api::{Key, Kind, Object, OwnerReference};
-use client::{Client, Error, PatchType, request};
+use client::{Client, Error, ListParams, PatchType, request};
 use futures::future::{BoxFuture, join_all};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::DeleteOptions;
 use serde_json::json;
@@ -51,17 +51,22 @@ impl Executor {
     }
 
     async fn run(&self, action: Action, written: &mut Vec<Written>) -> Result<(), Failure> {
-        if let Action::SlowStart(actions) = action {
-            return self.slow_start(actions, written).await;
+        match action {
+            Action::SlowStart(actions) => self.slow_start(actions, written).await,
+            Action::Told { attempt, well, badly } => self.told(*attempt, well, badly, written).await,
+            Action::WhenGone { gone, then } => self.when_gone(gone, *then, written).await,
+            action => {
+                let line = action.to_string();
+                let wrote = self.one(action).await.map_err(|source| Failure { action: line, source })?;
+                written.extend(wrote.map(|it| it.at));
+                Ok(())
+            }
         }
-        let line = action.to_string();
-        written.extend(self.one(action).await.map_err(|source| Failure { action: line, source })?);
-        Ok(())
     }
 
-    async fn one(&self, action: Action) -> Result<Option<Written>, Error> {
+    async fn one(&self, action: Action) -> Result<Option<Wrote>, Error> {
         match action {
-            Action::Create(object) => self.client.create_object(&object).await.map(stored),
+            Action::Create(object) => self.create(&object).await,
             Action::Update { object, below } => self.client.update_object(&object, below).await.map(stored),
             Action::Patch { key, below, kind, patch } => {
                 self.client.patch(&key, below, kind, &patch).await.map(stored)
@@ -70,7 +75,7 @@ impl Executor {
                 self.client.create_below(&key, below, &body).await.map(|_| None)
             }
             Action::Delete { key, options } => self.delete(&key, &options).await,
-            Action::DeleteOrphan { key, options, gone } => self.delete_orphan(&key, &options, &gone).await,
+            Action::EnsureNone { kind, namespace } => self.ensure_none(kind, &namespace).await,
             Action::DeleteAll { kind, namespace } => {
                 let request = request::delete_collection(kind, &namespace);
                 self.client.bytes(request).await.map(|_| None)
@@ -80,32 +85,102 @@ impl Executor {
                 self.recorder.record(note);
                 Ok(None)
             }
-            Action::SlowStart(_) => unreachable!("batches are unfolded by the caller"),
+            Action::SlowStart(_) | Action::Told { .. } | Action::WhenGone { .. } => {
+                unreachable!("what holds other actions is unfolded by the caller")
+            }
         }
     }
 
-    async fn delete(&self, key: &Key, options: &DeleteOptions) -> Result<Option<Written>, Error> {
+    /// A name of its own that is taken means that an earlier attempt won.
+    async fn create(&self, object: &Object) -> Result<Option<Wrote>, Error> {
+        match self.client.create_object(object).await {
+            Err(error) if error.is_already_exists() && object.meta().name.is_some() => Ok(None),
+            other => other.map(stored),
+        }
+    }
+
+    async fn delete(&self, key: &Key, options: &DeleteOptions) -> Result<Option<Wrote>, Error> {
         match self.client.delete(key, options).await {
-            Ok(revision) => Ok(revision.map(|it| (key.kind, it))),
+            Ok(revision) => {
+                Ok(revision.map(|revision| Wrote { at: (key.kind, revision), name: key.name.clone() }))
+            }
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    async fn delete_orphan(
-        &self,
-        key: &Key,
-        options: &DeleteOptions,
-        gone: &[(Key, String)],
-    ) -> Result<Option<Written>, Error> {
-        for (owner, uid) in gone {
-            match self.client.get_object(owner).await {
-                Ok(live) if api::owner::uid(&live) == uid => return Ok(None),
-                Err(error) if !error.is_not_found() => return Err(error),
-                Ok(_) | Err(_) => {}
-            }
+    async fn ensure_none(&self, kind: Kind, namespace: &str) -> Result<Option<Wrote>, Error> {
+        let params = ListParams { limit: Some(1), ..ListParams::default() };
+        let list = self.client.list(kind, namespace, &params).await?;
+        if list.items.is_empty() {
+            return Ok(None);
         }
-        self.delete(key, options).await
+        Err(api::ApiError::conflict(kind.row(), "", "the namespace still holds such objects").into())
+    }
+
+    fn when_gone<'a>(
+        &'a self,
+        gone: Vec<(Key, String)>,
+        then: Action,
+        written: &'a mut Vec<Written>,
+    ) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(async move {
+            for (key, uid) in gone {
+                match self.client.get_object(&key).await {
+                    Ok(live) if api::owner::uid(&live) == uid => return Ok(()),
+                    Err(source) if !source.is_not_found() => {
+                        return Err(Failure { action: format!("get {key}"), source });
+                    }
+                    Ok(_) | Err(_) => {}
+                }
+            }
+            self.run(then, written).await
+        })
+    }
+
+    fn told<'a>(
+        &'a self,
+        attempt: Action,
+        well: Vec<Action>,
+        badly: Vec<Action>,
+        written: &'a mut Vec<Written>,
+    ) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(async move {
+            let Err(failure) = self.attempt(attempt, well, written).await else { return Ok(()) };
+            let why = failure.source.to_string();
+            for action in badly {
+                // What was tried has failed already, and that is what the caller must hear of.
+                if let Err(second) = self.run(action.filled(ERROR, &why), written).await {
+                    tracing::debug!(error = %second, "failed to tell a failure");
+                }
+            }
+            Err(failure)
+        })
+    }
+
+    async fn attempt(
+        &self,
+        attempt: Action,
+        well: Vec<Action>,
+        written: &mut Vec<Written>,
+    ) -> Result<(), Failure> {
+        if matches!(attempt, Action::SlowStart(_) | Action::Told { .. } | Action::WhenGone { .. }) {
+            self.run(attempt, written).await?;
+            return self.run_all(well, written).await;
+        }
+        let line = attempt.to_string();
+        let wrote = self.one(attempt).await.map_err(|source| Failure { action: line, source })?;
+        let Some(wrote) = wrote else { return Ok(()) };
+        written.push(wrote.at);
+        let well = well.into_iter().map(|it| it.filled(NAME, &wrote.name)).collect();
+        self.run_all(well, written).await
+    }
+
+    async fn run_all(&self, actions: Vec<Action>, written: &mut Vec<Written>) -> Result<(), Failure> {
+        for action in actions {
+            self.run(action, written).await?;
+        }
+        Ok(())
     }
 
     /// Adds an owner reference, if the owner lives and the object is still the same one.
@@ -115,7 +190,7 @@ impl Executor {
         uid: &str,
         owner_key: &Key,
         owner: OwnerReference,
-    ) -> Result<Option<Written>, Error> {
+    ) -> Result<Option<Wrote>, Error> {
         let live = match self.client.get_object(owner_key).await {
             Err(error) if error.is_not_found() => return Ok(None),
             other => other?,
@@ -163,6 +238,13 @@ impl Executor {
     }
 }
 
-fn stored(object: Object) -> Option<Written> {
-    Some((object.kind(), revision_of(&object)))
+/// A write that was made, and the name of what was written.
+struct Wrote {
+    at: Written,
+    name: String,
+}
+
+fn stored(object: Object) -> Option<Wrote> {
+    let name = object.meta().name.clone().unwrap_or_default();
+    Some(Wrote { at: (object.kind(), revision_of(&object)), name })
 }

@@ -46,14 +46,19 @@ pub enum Action {
         /// Grace, propagation, preconditions.
         options: DeleteOptions,
     },
-    /// Delete an object, but only if the server agrees that none of these owners exists any more.
-    DeleteOrphan {
-        /// Which.
-        key: Key,
-        /// Preconditions: the UID.
-        options: DeleteOptions,
-        /// The owners that the cache says are gone: key and UID.
+    /// Do something, but only if the server agrees that none of these objects exists any more.
+    WhenGone {
+        /// The objects that the cache says are gone: key and UID.
         gone: Vec<(Key, String)>,
+        /// What to do then.
+        then: Box<Action>,
+    },
+    /// End the plan here, to be planned again, if the server still has an object of this kind in the namespace.
+    EnsureNone {
+        /// The kind.
+        kind: Kind,
+        /// The namespace.
+        namespace: String,
     },
     /// Delete every object of a kind in a namespace.
     DeleteAll {
@@ -79,6 +84,41 @@ pub enum Action {
     /// Like actions in batches of 1, 2, 4 ...: the first failing batch ends them, so that a quota or a broken template
     /// costs few calls.
     SlowStart(Vec<Action>),
+    /// Try something, then tell what came of it. A failure ends the plan after it was told.
+    Told {
+        /// What to try.
+        attempt: Box<Action>,
+        /// What to do when it went well. [`NAME`] in an event's message stands for the name that the server gave.
+        well: Vec<Action>,
+        /// What to do when it failed. [`ERROR`] in an event's message or in a patch stands for the reason.
+        badly: Vec<Action>,
+    },
+}
+
+/// Stands for the name of the object that [`Action::Told`] wrote.
+pub const NAME: &str = "{name}";
+/// Stands for why [`Action::Told`] failed.
+pub const ERROR: &str = "{error}";
+
+impl Action {
+    /// Fills in what became known by doing: replaces `placeholder` in the texts of events and patches.
+    pub fn filled(mut self, placeholder: &str, text: &str) -> Self {
+        match &mut self {
+            Self::Event(note) => note.message = note.message.replace(placeholder, text),
+            Self::Patch { patch, .. } => fill(patch, placeholder, text),
+            _ => {}
+        }
+        self
+    }
+}
+
+fn fill(value: &mut Value, placeholder: &str, text: &str) {
+    match value {
+        Value::String(it) => *it = it.replace(placeholder, text),
+        Value::Array(items) => items.iter_mut().for_each(|it| fill(it, placeholder, text)),
+        Value::Object(fields) => fields.values_mut().for_each(|it| fill(it, placeholder, text)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
 }
 
 /// An event in the making. The recorder adds time, source and count.
@@ -176,7 +216,9 @@ impl fmt::Display for Action {
             Self::Update { object, below: it } => write!(f, "update {}{}", object.key(), below(it)),
             Self::Patch { key, below: it, patch, .. } => write!(f, "patch {key}{} {patch}", below(it)),
             Self::CreateBelow { key, below: it, .. } => write!(f, "create {key}/{}", it.name()),
-            Self::Delete { key, .. } | Self::DeleteOrphan { key, .. } => write!(f, "delete {key}"),
+            Self::Delete { key, .. } => write!(f, "delete {key}"),
+            Self::WhenGone { then, .. } => write!(f, "{then}"),
+            Self::EnsureNone { kind, namespace } => write!(f, "ensure no {kind:?} in {namespace}"),
             Self::DeleteAll { kind, namespace } => write!(f, "delete all {kind:?} in {namespace}"),
             Self::Adopt { key, owner_key, .. } => write!(f, "adopt {key} for {owner_key}"),
             Self::Event(note) => write!(f, "event {} {}: {}", note.kind.name(), note.reason, note.message),
@@ -184,6 +226,7 @@ impl fmt::Display for Action {
                 let lines: Vec<String> = actions.iter().map(ToString::to_string).collect();
                 f.write_str(&lines.join("; "))
             }
+            Self::Told { attempt, .. } => write!(f, "{attempt}"),
         }
     }
 }

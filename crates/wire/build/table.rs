@@ -4,7 +4,7 @@
 //! the JSON type does not have, and that is called after its message, is one that Go embeds: its own fields appear in
 //! the parent's JSON object.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fmt::Write;
 
@@ -18,10 +18,12 @@ pub(crate) fn render(
     messages: &BTreeMap<MessageKey, Vec<Field>>,
     schemas: &Schemas,
 ) -> Result<String, Box<dyn Error>> {
+    let kinds = kinds(messages, schemas);
+    let reachable = reachable(messages, kinds.values().copied());
     let numbers: BTreeMap<&MessageKey, usize> =
-        messages.keys().enumerate().map(|(number, key)| (key, number)).collect();
+        reachable.iter().enumerate().map(|(number, key)| (*key, number)).collect();
     let mut text = String::from("pub(crate) static MESSAGES: &[Message] = &[\n");
-    for (key, fields) in messages {
+    for key in reachable {
         writeln!(
             text,
             "Message {{ name: {:?}, form: {}, fields: &[",
@@ -29,46 +31,60 @@ pub(crate) fn render(
             facts::form(key)
         )?;
         let names = Names::of(key, schemas);
+        let fields = messages.get(key).ok_or_else(|| format!("no message {key:?}"))?;
         let mut fields: Vec<&Field> = fields.iter().collect();
         fields.sort_by_key(|field| field.number);
         for field in fields {
-            if let Some(line) = render_field(key, field, &names, &numbers)? {
-                text.push_str(&line);
-            }
+            text.push_str(&render_field(key, field, &names, &numbers).unwrap_or_default());
         }
         text.push_str("] },\n");
     }
-    text.push_str("];\n\n");
-    render_kinds(&mut text, messages, &numbers, schemas)?;
+    text.push_str("];\n\npub(crate) static KINDS: &[(&str, &str, u16)] = &[\n");
+    for ((api_version, kind), key) in kinds {
+        writeln!(text, "({api_version:?}, {kind:?}, {}),", numbers[key])?;
+    }
+    text.push_str("];\n");
     Ok(text)
 }
 
-/// `(apiVersion, kind, message)`, sorted. Upstream registers the meta kinds under every group version; here they are
-/// listed once under `*`.
-fn render_kinds(
-    text: &mut String,
-    messages: &BTreeMap<MessageKey, Vec<Field>>,
-    numbers: &BTreeMap<&MessageKey, usize>,
-    schemas: &Schemas,
-) -> Result<(), Box<dyn Error>> {
+/// The messages that clients send as bodies, by `apiVersion` and kind. Upstream registers the meta kinds under every
+/// group version; here they stand once under `*`.
+fn kinds<'a>(
+    messages: &'a BTreeMap<MessageKey, Vec<Field>>,
+    schemas: &'a Schemas,
+) -> BTreeMap<(&'a str, String), &'a MessageKey> {
     let mut kinds = BTreeMap::new();
     for (key, fields) in messages {
-        let (number, name) = (numbers[key], name_of(key, schemas));
-        let is_kind = fields.iter().any(|field| field.name == "metadata");
+        let name = name_of(key, schemas);
+        let has_metadata = fields.iter().any(|field| field.name == "metadata");
         if key.0 == META && facts::META_KINDS.contains(&name.as_str()) {
-            kinds.insert(("*", name), number);
-        } else if let Some(api_version) =
-            schemas.api_versions.get(&key.0).filter(|_| is_kind && key.0 != META)
+            kinds.insert(("*", name), key);
+        } else if let Some(api_version) = schemas.api_versions.get(&key.0)
+            && has_metadata
+            && key.0 != META
         {
-            kinds.insert((api_version, name), number);
+            kinds.insert((api_version, name), key);
         }
     }
-    text.push_str("pub(crate) static KINDS: &[(&str, &str, u16)] = &[\n");
-    for ((api_version, kind), number) in kinds {
-        writeln!(text, "({api_version:?}, {kind:?}, {number}),")?;
+    kinds
+}
+
+fn reachable<'a>(
+    messages: &'a BTreeMap<MessageKey, Vec<Field>>,
+    roots: impl Iterator<Item = &'a MessageKey>,
+) -> BTreeSet<&'a MessageKey> {
+    let mut reachable = BTreeSet::new();
+    let mut open: Vec<&MessageKey> = roots.collect();
+    while let Some(key) = open.pop() {
+        if reachable.insert(key) {
+            let fields = messages.get(key).map(Vec::as_slice).unwrap_or_default();
+            open.extend(fields.iter().filter_map(|field| match &field.kind {
+                Kind::Message(target) => Some(target),
+                _ => None,
+            }));
+        }
     }
-    text.push_str("];\n");
-    Ok(())
+    reachable
 }
 
 /// The name as Kubernetes writes it; prost has changed `CSIDriver` to `CsiDriver`.
@@ -120,12 +136,9 @@ fn render_field(
     field: &Field,
     names: &Names<'_>,
     numbers: &BTreeMap<&MessageKey, usize>,
-) -> Result<Option<String>, Box<dyn Error>> {
+) -> Option<String> {
     let kind = match &field.kind {
-        Kind::Message(target) => {
-            let number = numbers.get(target).ok_or_else(|| format!("{key:?}: no message {target:?}"))?;
-            format!("Message({number})")
-        }
+        Kind::Message(target) => format!("Message({})", numbers[target]),
         scalar => format!("{scalar:?}"),
     };
     let (json, zero) = match names.find(field) {
@@ -135,12 +148,12 @@ fn render_field(
         }
         None if facts::form(key) != "Form::Object" => (field.name.clone(), "Keep"),
         None if is_embedded(key, field) => (String::new(), "Keep"),
-        None => return Ok(None),
+        None => return None,
     };
     let (number, shape) = (field.number, field.shape);
-    Ok(Some(format!(
+    Some(format!(
         "Field {{ number: {number}, json: {json:?}, shape: Shape::{shape:?}, kind: Kind::{kind}, zero: Zero::{zero} }},\n"
-    )))
+    ))
 }
 
 fn is_embedded((_, owner): &MessageKey, field: &Field) -> bool {

@@ -11,8 +11,8 @@ use crate::descriptor::{Form, Message};
 use crate::error::Problem;
 use crate::reader::{Reader, Wire};
 
-/// The years that Go's JSON can write, 1 to 9999, as Unix seconds.
-const WRITABLE_SECONDS: std::ops::RangeInclusive<i64> = -62_135_596_800..=253_402_300_799;
+/// The first second of the year 1; RFC 3339 has no earlier years. Later than 9999 is more than `Timestamp` holds.
+const FIRST_SECOND: i64 = -62_135_596_800;
 
 /// The value of a message that holds scalars only, or None when the form is not one of those.
 pub(crate) fn leaf(form: Form, bytes: &[u8]) -> Option<Result<Value, Problem>> {
@@ -89,7 +89,7 @@ fn time(bytes: &[u8], format: &str) -> Result<Value, Problem> {
         }
         Ok(())
     })?;
-    let in_range = WRITABLE_SECONDS.contains(&seconds) && (0..1_000_000_000).contains(&nanos);
+    let in_range = seconds >= FIRST_SECOND && (0..1_000_000_000).contains(&nanos);
     let timestamp = Timestamp::new(seconds, nanos).ok().filter(|_| in_range).ok_or(Problem::Time)?;
     Ok(Value::from(timestamp.strftime(format).to_string()))
 }

@@ -43,8 +43,13 @@ pub(super) const CONTROLLERS: &[Controller] = &[
         "certificate-controller",
         &[
             on("get list watch delete", "certificates.k8s.io", "certificatesigningrequests"),
-            on("update", "certificates.k8s.io", "certificatesigningrequests/status certificatesigningrequests/approval"),
-            on("approve", "certificates.k8s.io", "signers").named("kubernetes.io/kube-apiserver-client-kubelet"),
+            on(
+                "update",
+                "certificates.k8s.io",
+                "certificatesigningrequests/status certificatesigningrequests/approval",
+            ),
+            on("approve", "certificates.k8s.io", "signers")
+                .named("kubernetes.io/kube-apiserver-client-kubelet"),
             on("sign", "certificates.k8s.io", "signers").named(
                 "kubernetes.io/legacy-unknown kubernetes.io/kube-apiserver-client \
                  kubernetes.io/kube-apiserver-client-kubelet kubernetes.io/kubelet-serving",
@@ -214,11 +219,7 @@ pub(super) const CONTROLLERS: &[Controller] = &[
     ),
     Controller(
         "pod-garbage-collector",
-        &[
-            on("list watch delete", CORE, "pods"),
-            on(READ, CORE, "nodes"),
-            on("patch", CORE, "pods/status"),
-        ],
+        &[on("list watch delete", CORE, "pods"), on(READ, CORE, "nodes"), on("patch", CORE, "pods/status")],
     ),
     Controller("pv-protection-controller", &[on("get list watch update", CORE, "persistentvolumes"), EVENTS]),
     Controller(

@@ -19,7 +19,10 @@ pub(super) const CLUSTER_ROLES: &[RoleRow] = &[
     role("system:kube-controller-manager", CONTROLLER_MANAGER),
     role(
         "system:kube-dns",
-        &[on("list watch", CORE, "endpoints services"), on("list watch", "discovery.k8s.io", "endpointslices")],
+        &[
+            on("list watch", CORE, "endpoints services"),
+            on("list watch", "discovery.k8s.io", "endpointslices"),
+        ],
     ),
     role(
         "system:persistent-volume-provisioner",

@@ -6,7 +6,10 @@ use crate::identity::{API_SERVER, KUBE_PROXY, NODES};
 
 pub(super) const CLUSTER_ROLES: &[RoleRow] = &[
     role("system:node", NODE),
-    role("system:node-bootstrapper", &[on("create get list watch", "certificates.k8s.io", "certificatesigningrequests")]),
+    role(
+        "system:node-bootstrapper",
+        &[on("create get list watch", "certificates.k8s.io", "certificatesigningrequests")],
+    ),
     role(
         "system:node-proxier",
         &[
@@ -53,7 +56,7 @@ pub(super) const BINDINGS: &[BindingRow] = &[
 ];
 
 /// What any node agent needs. The node authorizer grants these, each for a node's own objects only.
-pub(crate) const NODE: &[Rule] = &[
+pub(super) const NODE: &[Rule] = &[
     // A node's own server asks who calls it and what they may do.
     on("create", "authentication.k8s.io", "tokenreviews"),
     on("create", "authorization.k8s.io", "subjectaccessreviews localsubjectaccessreviews"),

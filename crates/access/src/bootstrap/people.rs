@@ -59,7 +59,8 @@ pub(super) const CLUSTER_ROLES: &[RoleRow] = &[
     ),
     role(
         "system:certificates.k8s.io:kube-apiserver-client-kubelet-approver",
-        &[on("approve", "certificates.k8s.io", "signers").named("kubernetes.io/kube-apiserver-client-kubelet")],
+        &[on("approve", "certificates.k8s.io", "signers")
+            .named("kubernetes.io/kube-apiserver-client-kubelet")],
     ),
 ];
 

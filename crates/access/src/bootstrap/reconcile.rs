@@ -38,7 +38,8 @@ fn complete_spec(object: &mut Object, default: &Object) {
         if it.role_ref == default.role_ref {
             complete_subjects(&mut it.subjects, default.subjects.as_deref());
         }
-    } else if let Some((it, default)) = object.get_mut::<ClusterRoleBinding>().zip(default.get::<ClusterRoleBinding>())
+    } else if let Some((it, default)) =
+        object.get_mut::<ClusterRoleBinding>().zip(default.get::<ClusterRoleBinding>())
         && it.role_ref == default.role_ref
     {
         complete_subjects(&mut it.subjects, default.subjects.as_deref());

@@ -154,7 +154,11 @@ pub(super) const fn bind(role: &'static str, subjects: &'static [Who]) -> Bindin
 }
 
 /// Binds a role of `kube-system`.
-pub(super) const fn bind_role(name: &'static str, role: &'static str, subjects: &'static [Who]) -> BindingRow {
+pub(super) const fn bind_role(
+    name: &'static str,
+    role: &'static str,
+    subjects: &'static [Who],
+) -> BindingRow {
     BindingRow { name, kind: "Role", role, subjects }
 }
 

@@ -73,8 +73,12 @@ mod tests {
     #[test]
     fn the_sum_is_sorted_distinct_and_without_itself() {
         let sum = aggregating("sum", &["to-a", "to-b"]);
-        let all =
-            [role("z", "to-a", &["one"]), role("b", "to-b", &["two", "one"]), role("c", "to-c", &["no"]), sum.clone()];
+        let all = [
+            role("z", "to-a", &["one"]),
+            role("b", "to-b", &["two", "one"]),
+            role("c", "to-c", &["no"]),
+            sum.clone(),
+        ];
         assert_eq!(verbs(&sum, &all).as_deref(), Some("two one"));
         assert_eq!(verbs(&aggregating("sum", &[]), &all).as_deref(), Some(""));
         assert_eq!(verbs(&all[0], &all), None);

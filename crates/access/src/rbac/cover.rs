@@ -53,7 +53,9 @@ fn resource_atoms(rule: &PolicyRule, verb: &str) -> impl Iterator<Item = PolicyR
     let one = |it: &String| Some(vec![it.clone()]);
     let names = words(&rule.resource_names);
     let names: Vec<_> = if names.is_empty() { vec![None] } else { names.iter().map(one).collect() };
-    let pairs = words(&rule.api_groups).iter().flat_map(|group| words(&rule.resources).iter().map(move |it| (group, it)));
+    let pairs = words(&rule.api_groups)
+        .iter()
+        .flat_map(|group| words(&rule.resources).iter().map(move |it| (group, it)));
     pairs.flat_map(move |(group, resource)| {
         let atom = PolicyRule {
             verbs: vec![verb.to_owned()],
@@ -73,11 +75,14 @@ fn path_atoms(rule: &PolicyRule, verb: &str) -> impl Iterator<Item = PolicyRule>
     })
 }
 
+/// Names narrow resources only, as in [`super::rule::allows`].
 fn contains(owned: &PolicyRule, atom: &PolicyRule) -> bool {
-    has_all(&owned.verbs, &atom.verbs)
+    let names =
+        atom.resources.is_none() || contains_names(words(&owned.resource_names), words(&atom.resource_names));
+    names
+        && has_all(&owned.verbs, &atom.verbs)
         && has_all(words(&owned.api_groups), words(&atom.api_groups))
         && words(&atom.resources).iter().all(|it| contains_resource(words(&owned.resources), it))
-        && contains_names(words(&owned.resource_names), words(&atom.resource_names))
         && words(&atom.non_resource_urls).iter().all(|it| contains_path(words(&owned.non_resource_urls), it))
 }
 
@@ -106,7 +111,9 @@ fn compacted(atoms: &[PolicyRule]) -> Vec<PolicyRule> {
     let mut joined: BTreeMap<[Option<&[String]>; 4], PolicyRule> = BTreeMap::new();
     for atom in atoms {
         let key = [&atom.api_groups, &atom.resources, &atom.resource_names, &atom.non_resource_urls];
-        let rule = joined.entry(key.map(Option::as_deref)).or_insert_with(|| PolicyRule { verbs: Vec::new(), ..atom.clone() });
+        let rule = joined
+            .entry(key.map(Option::as_deref))
+            .or_insert_with(|| PolicyRule { verbs: Vec::new(), ..atom.clone() });
         rule.verbs.extend(atom.verbs.iter().cloned());
     }
     joined.into_values().collect()

@@ -1,7 +1,9 @@
 //! How a ConfigMap behaves.
 
-use crate::strategy::Behaviour;
+use crate::strategy::{Behaviour, Column, age_cell, name_cell};
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ConfigMap;
+use serde_json::Value;
 
 /// See the module.
 #[derive(Debug)]
@@ -9,4 +11,13 @@ pub struct ConfigMapStrategy;
 
 impl Behaviour for ConfigMapStrategy {
     type Object = ConfigMap;
+    const GENERATION: bool = false;
+    const COLUMNS: &'static [Column] =
+        &[Column::NAME, Column::text("Data", "How many keys there are."), Column::AGE];
+
+    fn cells(map: &ConfigMap, now: Timestamp) -> Vec<Value> {
+        let keys =
+            map.data.as_ref().map_or(0, |it| it.len()) + map.binary_data.as_ref().map_or(0, |it| it.len());
+        vec![name_cell(&map.metadata), keys.into(), age_cell(&map.metadata, now)]
+    }
 }

@@ -1,7 +1,9 @@
 //! How a Lease behaves.
 
-use crate::strategy::Behaviour;
+use crate::strategy::{Behaviour, Column, age_cell, name_cell};
+use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::Lease;
+use serde_json::Value;
 
 /// See the module.
 #[derive(Debug)]
@@ -9,4 +11,16 @@ pub struct LeaseStrategy;
 
 impl Behaviour for LeaseStrategy {
     type Object = Lease;
+    const GENERATION: bool = false;
+    const COLUMNS: &'static [Column] =
+        &[Column::NAME, Column::text("Holder", "Who holds the lease."), Column::AGE];
+
+    fn set_defaults(lease: &mut Lease) {
+        lease.spec.get_or_insert_default();
+    }
+
+    fn cells(lease: &Lease, now: Timestamp) -> Vec<Value> {
+        let holder = lease.spec.as_ref().and_then(|it| it.holder_identity.clone());
+        vec![name_cell(&lease.metadata), holder.unwrap_or_default().into(), age_cell(&lease.metadata, now)]
+    }
 }

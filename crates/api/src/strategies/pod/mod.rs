@@ -1,0 +1,82 @@
+//! How a Pod behaves: [`defaults`] fills it, [`columns`] shows it.
+
+pub(crate) mod columns;
+pub(crate) mod defaults;
+
+use crate::strategy::{Behaviour, Column, SelectableField};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{Pod, PodStatus};
+use serde_json::Value;
+
+/// See the module.
+#[derive(Debug)]
+pub struct PodStrategy;
+
+impl Behaviour for PodStrategy {
+    type Object = Pod;
+    const COLUMNS: &'static [Column] = columns::COLUMNS;
+    const FIELDS: &'static [&'static str] = &[
+        "spec.nodeName",
+        "spec.restartPolicy",
+        "spec.schedulerName",
+        "spec.serviceAccountName",
+        "spec.hostNetwork",
+        "status.phase",
+        "status.podIP",
+        "status.nominatedNodeName",
+    ];
+
+    fn set_defaults(pod: &mut Pod) {
+        defaults::pod(pod.spec.get_or_insert_default());
+    }
+
+    fn prepare_create(pod: &mut Pod) {
+        let spec = pod.spec.get_or_insert_default();
+        defaults::service_account(spec);
+        pod.status = Some(PodStatus {
+            phase: Some("Pending".to_owned()),
+            qos_class: Some(crate::pod::qos_class(spec).to_owned()),
+            ..PodStatus::default()
+        });
+    }
+
+    fn prepare_update(pod: &mut Pod, old: &Pod) {
+        defaults::service_account(pod.spec.get_or_insert_default());
+        let qos = old.status.as_ref().and_then(|it| it.qos_class.clone());
+        if let Some(status) = &mut pod.status {
+            status.qos_class = qos.or_else(|| status.qos_class.take());
+        }
+    }
+
+    fn cells(pod: &Pod, now: Timestamp) -> Vec<Value> {
+        columns::cells(pod, now)
+    }
+
+    fn fields(pod: &Pod) -> Vec<SelectableField> {
+        let (spec, status) = (pod.spec.as_ref(), pod.status.as_ref());
+        let text = |it: Option<&String>| it.cloned().unwrap_or_default();
+        let addresses = status.and_then(|it| it.pod_ips.as_deref()).unwrap_or_default();
+        let host_network = spec.and_then(|it| it.host_network).unwrap_or(false);
+        vec![
+            ("spec.nodeName", text(spec.and_then(|it| it.node_name.as_ref()))),
+            ("spec.restartPolicy", text(spec.and_then(|it| it.restart_policy.as_ref()))),
+            ("spec.schedulerName", text(spec.and_then(|it| it.scheduler_name.as_ref()))),
+            ("spec.serviceAccountName", text(spec.and_then(|it| it.service_account_name.as_ref()))),
+            ("spec.hostNetwork", host_network.to_string()),
+            ("status.phase", text(status.and_then(|it| it.phase.as_ref()))),
+            ("status.podIP", addresses.first().map(|it| it.ip.clone()).unwrap_or_default()),
+            ("status.nominatedNodeName", text(status.and_then(|it| it.nominated_node_name.as_ref()))),
+        ]
+    }
+
+    /// An unscheduled or finished pod has nobody to wait for.
+    fn grace(pod: &Pod, requested: Option<i64>) -> Option<i64> {
+        if crate::pod::node_name(pod).is_empty() || crate::pod::is_finished(pod) {
+            return Some(0);
+        }
+        let own = pod.spec.as_ref().and_then(|it| it.termination_grace_period_seconds);
+        // A negative period means the shortest one that still lets the agent act.
+        let grace = requested.or(own).unwrap_or(30);
+        Some(if grace < 0 { 1 } else { grace })
+    }
+}

@@ -1,0 +1,76 @@
+//! How a ResourceQuota and a LimitRange behave.
+
+use crate::strategies::cells::{CREATED_AT, created_at};
+use crate::strategy::{Behaviour, Column, age_cell, name_cell};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{LimitRange, LimitRangeItem, ResourceQuota, ResourceQuotaStatus};
+use serde_json::Value;
+
+/// A ResourceQuota.
+#[derive(Debug)]
+pub struct ResourceQuotaStrategy;
+
+/// A LimitRange.
+#[derive(Debug)]
+pub struct LimitRangeStrategy;
+
+impl Behaviour for ResourceQuotaStrategy {
+    type Object = ResourceQuota;
+    const GENERATION: bool = false;
+    const COLUMNS: &'static [Column] = &[
+        Column::NAME,
+        Column::text("Request", "What is requested, of what may be."),
+        Column::text("Limit", "What is limited to, of what may be."),
+        Column::AGE,
+    ];
+
+    fn prepare_create(quota: &mut ResourceQuota) {
+        quota.status = Some(ResourceQuotaStatus::default());
+    }
+
+    fn cells(quota: &ResourceQuota, now: Timestamp) -> Vec<Value> {
+        let status = quota.status.clone().unwrap_or_default();
+        let used = status.used.unwrap_or_default();
+        let (mut requests, mut limits) = (Vec::new(), Vec::new());
+        for (name, hard) in status.hard.iter().flatten() {
+            let used = used.get(name).map_or("0", |it| it.0.as_str());
+            let list = if name.starts_with("limits.") { &mut limits } else { &mut requests };
+            list.push(format!("{name}: {used}/{}", hard.0));
+        }
+        vec![
+            name_cell(&quota.metadata),
+            requests.join(", ").into(),
+            limits.join(", ").into(),
+            age_cell(&quota.metadata, now),
+        ]
+    }
+}
+
+impl Behaviour for LimitRangeStrategy {
+    type Object = LimitRange;
+    const GENERATION: bool = false;
+    const COLUMNS: &'static [Column] = &[Column::NAME, CREATED_AT];
+
+    fn set_defaults(range: &mut LimitRange) {
+        range.spec.iter_mut().flat_map(|it| &mut it.limits).for_each(default_item);
+    }
+
+    fn cells(range: &LimitRange, _now: Timestamp) -> Vec<Value> {
+        vec![name_cell(&range.metadata), created_at(&range.metadata).into()]
+    }
+}
+
+/// A container's default limit is the maximum, its default request the default limit or else the minimum.
+fn default_item(item: &mut LimitRangeItem) {
+    if item.type_ != "Container" {
+        return;
+    }
+    let limits = item.default.get_or_insert_default();
+    for (name, max) in item.max.iter().flatten() {
+        limits.entry(name.clone()).or_insert_with(|| max.clone());
+    }
+    let requests = item.default_request.get_or_insert_default();
+    for (name, limit) in limits.iter().chain(item.min.iter().flatten()) {
+        requests.entry(name.clone()).or_insert_with(|| limit.clone());
+    }
+}

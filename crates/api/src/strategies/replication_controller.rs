@@ -1,0 +1,72 @@
+//! How a ReplicationController behaves.
+
+use crate::strategies::cells::map_selector;
+use crate::strategies::defaults::value;
+use crate::strategies::pod;
+use crate::strategies::replica_set;
+use crate::strategies::workload::wide_cells;
+use crate::strategy::{Behaviour, Column, ScaleView, SelectableField, age_cell, name_cell};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{ReplicationController, ReplicationControllerStatus};
+use serde_json::Value;
+
+/// See the module.
+#[derive(Debug)]
+pub struct ReplicationControllerStrategy;
+
+impl Behaviour for ReplicationControllerStrategy {
+    type Object = ReplicationController;
+    const COLUMNS: &'static [Column] = replica_set::COLUMNS;
+    const FIELDS: &'static [&'static str] = &["status.replicas"];
+
+    /// Without a selector or labels, those of the template are taken.
+    fn set_defaults(controller: &mut ReplicationController) {
+        let spec = controller.spec.get_or_insert_default();
+        value(&mut spec.replicas, 1);
+        let template = spec.template.get_or_insert_default();
+        pod::defaults::template(template);
+        let labels = template.metadata.as_ref().and_then(|it| it.labels.clone()).filter(|it| !it.is_empty());
+        if spec.selector.as_ref().is_none_or(std::collections::BTreeMap::is_empty) {
+            spec.selector.clone_from(&labels);
+        }
+        if controller.metadata.labels.as_ref().is_none_or(std::collections::BTreeMap::is_empty) {
+            controller.metadata.labels = labels;
+        }
+    }
+
+    fn prepare_create(controller: &mut ReplicationController) {
+        controller.status = Some(ReplicationControllerStatus::default());
+    }
+
+    fn cells(controller: &ReplicationController, now: Timestamp) -> Vec<Value> {
+        let spec = controller.spec.clone().unwrap_or_default();
+        let status = controller.status.clone().unwrap_or_default();
+        let mut cells = vec![
+            name_cell(&controller.metadata),
+            spec.replicas.unwrap_or(0).into(),
+            status.replicas.into(),
+            status.ready_replicas.unwrap_or(0).into(),
+            age_cell(&controller.metadata, now),
+        ];
+        cells.extend(wide_cells(spec.template.as_ref(), &map_selector(spec.selector.as_ref())));
+        cells
+    }
+
+    fn fields(controller: &ReplicationController) -> Vec<SelectableField> {
+        let replicas = controller.status.as_ref().map_or(0, |it| it.replicas);
+        vec![("status.replicas", replicas.to_string())]
+    }
+
+    fn scale(controller: &ReplicationController) -> Option<ScaleView> {
+        let spec = controller.spec.as_ref()?;
+        Some(ScaleView {
+            desired: spec.replicas.unwrap_or(0),
+            current: controller.status.as_ref().map_or(0, |it| it.replicas),
+            selector: map_selector(spec.selector.as_ref()),
+        })
+    }
+
+    fn set_scale(controller: &mut ReplicationController, replicas: i32) {
+        controller.spec.get_or_insert_default().replicas = Some(replicas);
+    }
+}

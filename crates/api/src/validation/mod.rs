@@ -1,0 +1,8 @@
+//! What is wrong with an object, in upstream's words, so that users and tools meet the messages they know.
+//!
+//! Start at [`meta`], which every kind passes; then [`pod`]. [`names`] holds the formats. A kind's rules are called
+//! from its strategy. Whether other objects exist is not asked here: that is admission's or a controller's.
+
+pub(crate) mod common;
+pub mod meta;
+pub mod names;
