@@ -41,6 +41,11 @@ fn main() -> ExitCode {
 fn start() -> Result<(), String> {
     let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let settings = Settings::read(env::args().skip(1), |name| env::var(name).ok(), host.trim())?;
+    if settings.once {
+        log(&greeting(&settings));
+        thread::sleep(settings.start_delay);
+        return Ok(());
+    }
     // Threads inherit the mask, so it is set before there are any, and only this one is told of signals.
     let signals = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT]);
     signals.thread_block().map_err(|error| format!("failed to block signals: {error}"))?;
@@ -58,6 +63,17 @@ fn start() -> Result<(), String> {
     server.app().stop();
     thread::sleep(settings.stop_delay);
     Ok(())
+}
+
+/// Who it is, in a line.
+fn greeting(settings: &Settings) -> String {
+    let identity = &settings.identity;
+    let node = identity.node.as_deref().unwrap_or("an unnamed node");
+    format!(
+        "hello from {} on {node}, version {}",
+        identity.pod,
+        identity.version.as_deref().unwrap_or("unknown")
+    )
 }
 
 /// Listens on every address, IPv4 included; on IPv4 alone where the host has no IPv6.

@@ -11,6 +11,8 @@ pub struct Settings {
     pub port: u16,
     /// Who it is.
     pub identity: Identity,
+    /// Whether to say who it is and be done, as a job does (`--once`).
+    pub once: bool,
     /// How long it is not ready after its start (`START_DELAY`, seconds).
     pub start_delay: Duration,
     /// How long it goes on answering after SIGTERM (`STOP_DELAY`, seconds).
@@ -54,6 +56,7 @@ impl Settings {
                 address: environment("POD_IP"),
                 version: flags.version.or_else(|| environment("VERSION")),
             },
+            once: flags.once,
             start_delay: delay("START_DELAY", environment("START_DELAY"))?,
             stop_delay: delay("STOP_DELAY", environment("STOP_DELAY"))?,
         })
@@ -64,12 +67,17 @@ impl Settings {
 struct Flags {
     port: Option<String>,
     version: Option<String>,
+    once: bool,
 }
 
 impl Flags {
     fn read(arguments: impl IntoIterator<Item = String>) -> Result<Flags, String> {
         let (mut flags, mut arguments) = (Flags::default(), arguments.into_iter());
         while let Some(argument) = arguments.next() {
+            if argument == "--once" {
+                flags.once = true;
+                continue;
+            }
             let (name, value) = match argument.split_once('=') {
                 Some((name, value)) => (name, Some(value.to_owned())),
                 None => (argument.as_str(), arguments.next()),
@@ -78,7 +86,9 @@ impl Flags {
             match name {
                 "--port" => flags.port = Some(value),
                 "--version-label" => flags.version = Some(value),
-                _ => return Err(format!("{name} is not known; there are --port and --version-label")),
+                _ => {
+                    return Err(format!("{name} is not known; there are --port, --version-label and --once"));
+                }
             }
         }
         Ok(flags)
@@ -106,6 +116,8 @@ mod tests {
     #[test]
     fn a_bare_start_has_defaults() {
         let settings = read(&[], &[("VERSION", "")]).unwrap();
+        assert!(!settings.once);
+        assert!(read(&["--once"], &[]).unwrap().once);
         assert_eq!(settings.identity, Identity { pod: "host-1".into(), ..Identity::default() });
         assert_eq!(
             (settings.port, settings.start_delay, settings.stop_delay),
@@ -134,7 +146,7 @@ mod tests {
             version: Some("v2".into()),
         };
         let (start_delay, stop_delay) = (Duration::from_secs(2), Duration::from_millis(500));
-        assert_eq!(settings, Settings { port: 81, identity, start_delay, stop_delay });
+        assert_eq!(settings, Settings { port: 81, identity, once: false, start_delay, stop_delay });
         assert_eq!(read(&[], &environment).unwrap().port, 80);
     }
 
@@ -145,7 +157,7 @@ mod tests {
         };
         check(&["--port"], &[], "--port needs a value");
         check(&["--port=x"], &[], "\"x\" is not a port");
-        check(&["--colour=red"], &[], "--colour is not known; there are --port and --version-label");
+        check(&["--colour=red"], &[], "--colour is not known; there are --port, --version-label and --once");
         check(&[], &[("START_DELAY", "-1")], "START_DELAY: \"-1\" is not a number of seconds");
     }
 }

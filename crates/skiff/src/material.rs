@@ -1,0 +1,83 @@
+//! Certificates and keys of a cluster: made on the first start, kept, and made anew when they near their end.
+
+use crate::cluster::{Cluster, Node};
+use anyhow::{Context, Result};
+use jiff::Timestamp;
+use pki::files::Audience;
+use pki::tokens::Signer;
+use pki::{Authority, Pair, San, Validity};
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+const CA_DAYS: u32 = 3650;
+const LEAF_DAYS: u32 = 365;
+
+/// Makes and keeps a cluster's certificates.
+pub(crate) struct Material {
+    folder: PathBuf,
+    authority: Authority,
+    now: Timestamp,
+}
+
+impl Material {
+    /// Opens the folder, and makes the authority if it is not there.
+    pub(crate) fn open(folder: &Path, now: Timestamp) -> Result<Self> {
+        let validity = Validity::days(now, CA_DAYS);
+        let authority = Authority::load_or_create(folder, "skiff-ca", validity)
+            .with_context(|| format!("failed to open the cluster's authority in {}", folder.display()))?;
+        Ok(Self { folder: folder.to_owned(), authority, now })
+    }
+
+    /// The authority's certificate.
+    pub(crate) fn ca_pem(&self) -> &str {
+        self.authority.cert_pem()
+    }
+
+    /// The signer of service account tokens.
+    pub(crate) fn tokens(&self) -> Result<Signer> {
+        let signer = Signer::load_or_create(&self.folder.join("service-accounts.key"), ISSUER);
+        signer.context("failed to open the key for service account tokens")
+    }
+
+    /// What the API server shows its callers.
+    pub(crate) fn server(&self, cluster: &Cluster) -> Result<Pair> {
+        let names = ["localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"];
+        let mut sans: Vec<San> = names.iter().map(|it| San::of(it)).collect();
+        sans.push(San::of("kubernetes.default.svc.cluster.local"));
+        sans.push(San::of("127.0.0.1"));
+        sans.push(San::of(&cluster.gateway().to_string()));
+        sans.push(San::of(&cluster.api_service().to_string()));
+        self.kept("apiserver", |validity| self.authority.issue_server("kube-apiserver", &sans, validity))
+    }
+
+    /// What a node shows the API server.
+    pub(crate) fn node_server(&self, node: &Node, address: IpAddr) -> Result<Pair> {
+        let sans = [San::of(&node.name), San::of("127.0.0.1"), San::of(&address.to_string())];
+        let name = format!("system:node:{}", node.name);
+        let file = format!("kubelet-{}", node.name);
+        self.kept(&file, |validity| self.authority.issue_server(&name, &sans, validity))
+    }
+
+    /// A certificate for a client.
+    pub(crate) fn client(&self, file: &str, user: &str, groups: &[&str]) -> Result<Pair> {
+        self.kept(file, |validity| self.authority.issue_client(user, groups, validity))
+    }
+
+    /// The pair of this file, if it is good for long enough; else a new one, which is kept.
+    fn kept(&self, file: &str, issue: impl FnOnce(Validity) -> Result<Pair, pki::Error>) -> Result<Pair> {
+        let paths = (self.folder.join(format!("{file}.crt")), self.folder.join(format!("{file}.key")));
+        if let (Some(cert_pem), Some(key_pem)) =
+            (pki::files::read_if_present(&paths.0)?, pki::files::read_if_present(&paths.1)?)
+            && !pki::renewal::due(&cert_pem, self.now)?
+        {
+            return Ok(Pair { cert_pem, key_pem });
+        }
+        let pair = issue(Validity::days(self.now, LEAF_DAYS))?;
+        pki::files::write(&paths.1, pair.key_pem.as_bytes(), Audience::Owner)?;
+        pki::files::write(&paths.0, pair.cert_pem.as_bytes(), Audience::Everybody)?;
+        Ok(pair)
+    }
+}
+
+/// Who issues service account tokens, as their `iss` claim says.
+pub(crate) const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";

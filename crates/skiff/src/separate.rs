@@ -1,0 +1,273 @@
+//! Runs a cluster with each daemon as a process of its own, to see and kill them one by one.
+//!
+//! This process holds the cluster's lock and keeps the others running: one that ends is started again, sooner the first
+//! time than the fifth. Each gets its certificate and kubeconfig as files, and talks to the API server over HTTPS.
+
+use crate::cluster::{Cluster, Node};
+use crate::control::{self, Request};
+use crate::docker::Engine;
+use crate::home::Folder;
+use crate::material::{ISSUER, Material};
+use crate::{images, serve};
+use anyhow::{Context, Result};
+use client::kubeconfig::{Credentials, Kubeconfig};
+use daemon::{Clock, Tasks, clock};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::process::{Child, Command};
+use tokio::sync::Mutex;
+
+/// One process to keep running.
+struct Program {
+    name: String,
+    file: PathBuf,
+    arguments: Vec<String>,
+    /// Holds its process number while it runs, so that one left over from a killed supervisor is found.
+    pid_file: PathBuf,
+}
+
+struct Supervisor {
+    folder: Folder,
+    material: Material,
+    engine: Engine,
+    tasks: Tasks,
+    /// The agents' keepers by node. An async lock: starting and stopping nodes is one thing at a time.
+    nodes: Mutex<HashMap<String, Tasks>>,
+}
+
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// A process that lasted so long is restarted as if it were the first time.
+const GOOD_LIFE: Duration = Duration::from_secs(10);
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Runs the cluster of a folder until `tasks` ends.
+pub(crate) async fn supervise(folder: Folder, tasks: Tasks) -> Result<()> {
+    let lock = folder.lock_serving()?;
+    let cluster = Cluster::load(&folder.description())?.context("there is no cluster in this folder")?;
+    let engine = Engine::connect().await?;
+    engine.ensure_network(&cluster).await?;
+    images::ensure(&engine).await?;
+    let material = Material::open(&folder.pki(), Clock::system().now())?;
+    let supervisor =
+        Arc::new(Supervisor { folder, material, engine, tasks: tasks.clone(), nodes: Mutex::default() });
+    for program in supervisor.control_plane(&cluster)? {
+        supervisor.keep(program, &tasks);
+    }
+    supervisor.reconcile(&cluster).await?;
+    control::listen(&supervisor.folder, Arc::clone(&supervisor), &tasks)?;
+    tasks.cancelled().await;
+    drop(lock);
+    Ok(())
+}
+
+impl Supervisor {
+    fn control_plane(&self, cluster: &Cluster) -> Result<[Program; 3]> {
+        let apiserver = self.apiserver(cluster)?;
+        let manager =
+            self.kubeconfig(cluster, "controller-manager", "system:kube-controller-manager", &[])?;
+        let scheduler = self.kubeconfig(cluster, "scheduler", "system:kube-scheduler", &[])?;
+        let root_ca = text(&self.folder.pki().join("ca.crt"));
+        Ok([
+            self.program("apiserver", "apiserver", apiserver)?,
+            self.program(
+                "controller-manager",
+                "controller-manager",
+                [arguments("kubeconfig", &manager), vec!["--root-ca".to_owned(), root_ca]].concat(),
+            )?,
+            self.program("scheduler", "scheduler", arguments("kubeconfig", &scheduler))?,
+        ])
+    }
+
+    fn apiserver(&self, cluster: &Cluster) -> Result<Vec<String>> {
+        self.material.server(cluster)?;
+        let user = "kube-apiserver-kubelet-client";
+        self.material.client("apiserver-kubelet-client", user, &["system:masters"])?;
+        self.material.tokens()?;
+        let pki = |file: &str| text(&self.folder.pki().join(file));
+        let mut given = vec![
+            ("data", text(&self.folder.data())),
+            ("tls-cert-file", pki("apiserver.crt")),
+            ("tls-private-key-file", pki("apiserver.key")),
+            ("client-ca-file", pki("ca.crt")),
+            ("kubelet-client-certificate", pki("apiserver-kubelet-client.crt")),
+            ("kubelet-client-key", pki("apiserver-kubelet-client.key")),
+            ("service-account-signing-key-file", pki("service-accounts.key")),
+            ("service-account-issuer", ISSUER.to_owned()),
+            ("service-cluster-ip-range", cluster.service_range()),
+            ("advertise", format!("{}:{}", cluster.gateway(), cluster.port)),
+        ];
+        given.extend(serve::listeners(cluster).iter().map(|it| ("listen", it.to_string())));
+        Ok(given.into_iter().flat_map(|(name, value)| [format!("--{name}"), value]).collect())
+    }
+
+    fn agent(&self, cluster: &Cluster, node: &Node) -> Result<Program> {
+        let user = format!("system:node:{}", node.name);
+        let kubeconfig =
+            self.kubeconfig(cluster, &format!("node-{}", node.name), &user, &["system:nodes"])?;
+        self.material.node_server(node, cluster.address_of(node).into())?;
+        let pki = |file: String| text(&self.folder.pki().join(file));
+        let given = [
+            ("kubeconfig", text(&kubeconfig)),
+            ("cluster", cluster.name.clone()),
+            ("node-name", node.name.clone()),
+            ("node-address", cluster.address_of(node).to_string()),
+            ("pod-cidr", cluster.pods_of(node)),
+            ("docker-network", cluster.network()),
+            ("data", text(&self.folder.node(&node.name))),
+            ("pause-image", images::PAUSE.to_owned()),
+            ("tls-cert-file", pki(format!("kubelet-{}.crt", node.name))),
+            ("tls-private-key-file", pki(format!("kubelet-{}.key", node.name))),
+            ("client-ca-file", pki("ca.crt".to_owned())),
+        ];
+        let given = given.into_iter().flat_map(|(name, value)| [format!("--{name}"), value]).collect();
+        self.program(&format!("kubelet-{}", node.name), "kubelet", given)
+    }
+
+    /// Writes a kubeconfig for a daemon.
+    fn kubeconfig(&self, cluster: &Cluster, name: &str, user: &str, groups: &[&str]) -> Result<PathBuf> {
+        let pair = self.material.client(name, user, groups)?;
+        let credentials = Credentials {
+            server: format!("https://127.0.0.1:{}", cluster.port),
+            ca_pem: self.material.ca_pem().as_bytes().to_vec(),
+            identity_pem: Some((pair.cert_pem.into_bytes(), pair.key_pem.into_bytes())),
+            ..Credentials::default()
+        };
+        let mut kubeconfig = Kubeconfig::default();
+        kubeconfig.put(&cluster.context(), &credentials);
+        let path = self.folder.pki().join(format!("{name}.kubeconfig"));
+        kubeconfig.save(&path)?;
+        Ok(path)
+    }
+
+    /// A program that lies beside this one.
+    fn program(&self, name: &str, file: &str, arguments: Vec<String>) -> Result<Program> {
+        let own = std::env::current_exe().context("failed to find this program's own file")?;
+        let file = own.with_file_name(file);
+        if !file.exists() {
+            anyhow::bail!("{} is missing; build the whole workspace for --separate", file.display());
+        }
+        let pid_file = self.folder.path().join(format!("{name}.pid"));
+        Ok(Program { name: name.to_owned(), file, arguments, pid_file })
+    }
+
+    fn keep(&self, program: Program, tasks: &Tasks) {
+        let (token, name) = (tasks.clone(), program.name.clone());
+        tasks.spawn(name, async move { program.keep_running(&token).await });
+    }
+
+    async fn reconcile(&self, cluster: &Cluster) -> Result<()> {
+        let mut nodes = self.nodes.lock().await;
+        let wanted = |name: &str| cluster.nodes.iter().any(|it| it.name == name && !it.stopped);
+        let surplus: Vec<String> = nodes.keys().filter(|it| !wanted(it)).cloned().collect();
+        for name in surplus {
+            if let Some(tasks) = nodes.remove(&name) {
+                tasks.shutdown().await;
+            }
+            self.engine.remove_containers(&cluster.name, Some(&name)).await?;
+        }
+        for node in cluster.nodes.iter().filter(|it| !it.stopped) {
+            if !nodes.contains_key(&node.name) {
+                let tasks = self.tasks.child();
+                self.keep(self.agent(cluster, node)?, &tasks);
+                nodes.insert(node.name.clone(), tasks);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl control::Handler for Supervisor {
+    async fn handle(self: Arc<Self>, request: Request) -> Result<()> {
+        match request {
+            Request::Reconcile => {
+                let cluster = Cluster::load(&self.folder.description())?
+                    .context("the cluster's description is gone")?;
+                self.reconcile(&cluster).await
+            }
+            Request::Stop => {
+                self.tasks.cancel();
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Program {
+    async fn keep_running(&self, tasks: &Tasks) {
+        self.end_left_over();
+        let mut wait = FIRST_WAIT;
+        while !tasks.is_cancelled() {
+            let started = clock::instant();
+            match self.start() {
+                Ok(child) => self.watch(child, tasks).await,
+                Err(error) => tracing::error!(program = self.name, "failed to start: {error:#}"),
+            }
+            if clock::instant().duration_since(started) > GOOD_LIFE {
+                wait = FIRST_WAIT;
+            }
+            _ = tasks.token().run_until_cancelled(clock::sleep(wait)).await;
+            wait = (wait * 2).min(LONGEST_WAIT);
+        }
+        _ = std::fs::remove_file(&self.pid_file);
+    }
+
+    fn start(&self) -> Result<Child> {
+        let child =
+            Command::new(&self.file).args(&self.arguments).stdin(std::process::Stdio::null()).spawn()?;
+        let pid = child.id().context("it ended at once")?;
+        std::fs::write(&self.pid_file, pid.to_string())?;
+        tracing::info!(program = self.name, pid, "started");
+        Ok(child)
+    }
+
+    /// Waits for the end, or ends it.
+    async fn watch(&self, mut child: Child, tasks: &Tasks) {
+        tokio::select! {
+            status = child.wait() => match status {
+                Ok(status) => tracing::warn!(program = self.name, %status, "ended; starting it again"),
+                Err(error) => tracing::error!(program = self.name, %error, "failed to wait"),
+            },
+            () = tasks.cancelled() => {
+                if let Some(pid) = child.id() {
+                    signal(pid, Signal::SIGTERM);
+                }
+                if clock::timeout(GRACE, child.wait()).await.is_err() {
+                    _ = child.kill().await;
+                }
+            }
+        }
+    }
+
+    /// Ends a process that a killed supervisor has left behind, if it is really ours.
+    fn end_left_over(&self) {
+        let Some(pid) =
+            std::fs::read_to_string(&self.pid_file).ok().and_then(|it| it.trim().parse::<u32>().ok())
+        else {
+            return;
+        };
+        let runs = std::fs::read_link(format!("/proc/{pid}/exe"));
+        if runs.is_ok_and(|it| it == self.file) {
+            signal(pid, Signal::SIGKILL);
+        }
+    }
+}
+
+fn signal(pid: u32, signal: Signal) {
+    if let Ok(pid) = i32::try_from(pid) {
+        // It may have ended meanwhile, which is what we want.
+        _ = kill(Pid::from_raw(pid), signal);
+    }
+}
+
+fn text(path: &Path) -> String {
+    path.display().to_string()
+}
+
+fn arguments(name: &str, value: &Path) -> Vec<String> {
+    vec![format!("--{name}"), text(value)]
+}

@@ -1,0 +1,158 @@
+//! Runs a whole cluster in one process: API server, scheduler, controllers and one agent for each node.
+//!
+//! The daemons talk to the API server without sockets, but through the same router and with the same rights as over
+//! HTTPS: each gets a connector with its own identity.
+
+use crate::cluster::{Cluster, Node};
+use crate::control::{self, Request};
+use crate::docker::Engine;
+use crate::home::Folder;
+use crate::images;
+use crate::material::Material;
+use anyhow::{Context, Result};
+use apiserver::UserInfo;
+use client::Client;
+use daemon::metrics::Registry;
+use daemon::{Clock, Random, Tasks};
+use runtime::trace::Ring;
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use tokio::sync::Mutex;
+
+/// A running cluster.
+struct Running {
+    folder: Folder,
+    material: Material,
+    engine: Engine,
+    server: apiserver::Server,
+    tasks: Tasks,
+    /// The nodes' tasks by name. An async lock: starting and stopping nodes is one thing at a time.
+    nodes: Mutex<HashMap<String, Tasks>>,
+}
+
+/// Runs the cluster of a folder until `tasks` ends.
+pub(crate) async fn serve(folder: Folder, tasks: Tasks) -> Result<()> {
+    let lock = folder.lock_serving()?;
+    let cluster = Cluster::load(&folder.description())?.context("there is no cluster in this folder")?;
+    let engine = Engine::connect().await?;
+    let (network, images) = tokio::join!(engine.ensure_network(&cluster), images::ensure(&engine));
+    network?;
+    images?;
+    let running = Arc::new(Running::start(folder.clone(), &cluster, engine, tasks.clone()).await?);
+    running.reconcile(&cluster).await?;
+    control::listen(&folder, Arc::clone(&running), &tasks)?;
+    tasks.cancelled().await;
+    drop(lock);
+    Ok(())
+}
+
+impl Running {
+    async fn start(folder: Folder, cluster: &Cluster, engine: Engine, tasks: Tasks) -> Result<Self> {
+        let (clock, random, metrics, ring) =
+            (Clock::system(), Random::system(), Registry::new(), Ring::default());
+        metrics.process();
+        let material = Material::open(&folder.pki(), clock.now())?;
+        let mut config = apiserver::Config::new(apiserver::Storage::Directory(folder.data()));
+        config.listen = listeners(cluster);
+        config.advertise = Some(SocketAddr::from((cluster.gateway(), cluster.port)));
+        config.service_cidr = cluster.service_range();
+        config.clock = clock.clone();
+        config.random = random.fork();
+        config.metrics = metrics.clone();
+        let server = apiserver::start(config, apiserver_material(&material, cluster)?, tasks.clone()).await?;
+        let client = |user: UserInfo| Client::new(server.connector(user));
+        let shared = (clock.clone(), random.fork(), metrics.clone(), ring.clone());
+        let root_ca = controller_manager::Config { root_ca: material.ca_pem().to_owned() };
+        let manager = client(UserInfo::kube_controller_manager());
+        controller_manager::run(root_ca, manager, shared.0, shared.1, shared.2, shared.3, tasks.clone())
+            .await?;
+        let planner = client(UserInfo::kube_scheduler());
+        scheduler::run(scheduler::Config::default(), planner, clock, random.fork(), metrics, tasks.clone())
+            .await?;
+        Ok(Self { folder, material, engine, server, tasks, nodes: Mutex::default() })
+    }
+
+    /// Starts and stops agents until exactly those run that the description wants.
+    async fn reconcile(&self, cluster: &Cluster) -> Result<()> {
+        let mut nodes = self.nodes.lock().await;
+        let wanted = |name: &str| cluster.nodes.iter().any(|it| it.name == name && !it.stopped);
+        let surplus: Vec<String> = nodes.keys().filter(|it| !wanted(it)).cloned().collect();
+        for name in surplus {
+            if let Some(tasks) = nodes.remove(&name) {
+                tasks.shutdown().await;
+            }
+            self.engine.remove_containers(&cluster.name, Some(&name)).await?;
+        }
+        for node in cluster.nodes.iter().filter(|it| !it.stopped) {
+            if !nodes.contains_key(&node.name) {
+                nodes.insert(node.name.clone(), self.start_node(cluster, node)?);
+            }
+        }
+        Ok(())
+    }
+
+    fn start_node(&self, cluster: &Cluster, node: &Node) -> Result<Tasks> {
+        let tasks = self.tasks.child();
+        let address = IpAddr::V4(cluster.address_of(node));
+        let config = node_config(&self.folder, cluster, node)?;
+        let pair = self.material.node_server(node, address)?;
+        let credentials = kubelet::Credentials {
+            cert_pem: pair.cert_pem,
+            key_pem: pair.key_pem,
+            client_ca_pem: self.material.ca_pem().to_owned(),
+        };
+        let client = Client::new(self.server.connector(UserInfo::node(&node.name)));
+        let (name, owner) = (node.name.clone(), tasks.clone());
+        tasks.spawn(format!("agent of {name}"), async move {
+            if let Err(error) = kubelet::run(config, client, credentials, owner).await {
+                tracing::error!(node = name, "the agent ended: {error:#}");
+            }
+        });
+        Ok(tasks)
+    }
+}
+
+impl control::Handler for Running {
+    async fn handle(self: Arc<Self>, request: Request) -> Result<()> {
+        match request {
+            Request::Reconcile => {
+                let cluster = Cluster::load(&self.folder.description())?
+                    .context("the cluster's description is gone")?;
+                self.reconcile(&cluster).await
+            }
+            Request::Stop => {
+                self.tasks.cancel();
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Where the API server listens: for the user, and for pods.
+pub(crate) fn listeners(cluster: &Cluster) -> Vec<SocketAddr> {
+    let addresses = [Ipv4Addr::LOCALHOST, cluster.gateway()];
+    addresses.into_iter().map(|it| SocketAddr::from((it, cluster.port))).collect()
+}
+
+fn apiserver_material(material: &Material, cluster: &Cluster) -> Result<apiserver::Material> {
+    let user = "kube-apiserver-kubelet-client";
+    Ok(apiserver::Material {
+        serving: material.server(cluster)?,
+        ca_pem: material.ca_pem().to_owned(),
+        kubelet_client: Some(material.client("apiserver-kubelet-client", user, &["system:masters"])?),
+        tokens: material.tokens()?,
+    })
+}
+
+/// What a node's agent is told.
+fn node_config(folder: &Folder, cluster: &Cluster, node: &Node) -> Result<kubelet::Config> {
+    let address = IpAddr::V4(cluster.address_of(node));
+    let pods = cluster.pods_of(node).parse().context("the description holds no good address range")?;
+    Ok(kubelet::Config {
+        docker_network: Some(cluster.network()),
+        data_dir: folder.node(&node.name),
+        pause_image: images::PAUSE.to_owned(),
+        ..kubelet::Config::new(&cluster.name, &node.name, address, pods)
+    })
+}
