@@ -45,15 +45,17 @@ pub enum Error {
         limit: usize,
     },
     /// The disk is nearly full. Nothing was written, and writes work again once there is room.
-    #[error("only {available} bytes are free on the disk and {reserve} are kept in reserve, make room and retry")]
+    #[error(
+        "only {available} bytes are free on the disk and {reserve} are kept in reserve, make room and retry"
+    )]
     DiskFull {
         /// Free bytes on the file system.
         available: u64,
         /// [`Options::reserve`](crate::Options::reserve).
         reserve: u64,
     },
-    /// A write failed on its way to the disk. Whether it survives is decided by the next open; it was not
-    /// acknowledged, and nobody sees it until then.
+    /// A write failed on its way to the disk, this one or one before. Whether it survives is decided by the next
+    /// open; it was not acknowledged, and nobody sees it until then. Reads may fail from here on, too.
     #[error("the store takes no more writes, see to the disk and start again: {reason}")]
     ReadOnly {
         /// What the disk or the engine said.
@@ -82,7 +84,8 @@ impl Error {
     }
 }
 
-/// Why a store could not be opened. Nothing in the directory was changed to work around it.
+/// Why a store could not be opened. Nothing was created in its place or thrown away to work around it; only sled, when
+/// it finds damage at the end of its log, has cut that off. A store that is refused for damage stays refused.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Another process, or another store in this one, has the directory open.
@@ -161,7 +164,10 @@ pub enum SnapshotError {
 }
 
 impl SnapshotError {
-    pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> SnapshotError {
+    pub(crate) fn io(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(io::Error) -> SnapshotError {
         let path = path.into();
         move |source| SnapshotError::Io { action, path, source }
     }

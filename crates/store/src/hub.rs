@@ -122,7 +122,8 @@ impl Hub {
         state.next_id += 1;
         let wake = Arc::new(Notify::new());
         let (sender, progress) = watch::channel(from);
-        let watcher = Watcher { start, end, position: from, busy: false, progress: sender, wake: wake.clone() };
+        let watcher =
+            Watcher { start, end, position: from, busy: false, progress: sender, wake: wake.clone() };
         state.watchers.insert(id, watcher);
         Ok(Seat { id, wake, progress })
     }

@@ -14,7 +14,7 @@
 //!   work across restarts, and say [`Error::Compacted`] beyond.
 //!
 //! ```
-//! # futures::executor::block_on(async {
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
 //! use store::{Condition, Op, Options, Store, Txn};
 //!
 //! let store = Store::memory(Options::default());

@@ -7,7 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// Where the store gets the time from. It never asks the machine by itself.
 pub type Now = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 
-/// How much history is kept for watches that resume and for reads in the past.
+/// How much history is kept for watches that resume and for reads in the past. It is measured as writes come in: a
+/// store that is not written to keeps what it has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Window {
     /// Writes younger than this are kept.

@@ -80,4 +80,3 @@ fn swap(directory: &Directory, building: &Path, _: &Lock) -> Result<Option<PathB
     disk::rename(building, &engine)?;
     Ok(replaced)
 }
-

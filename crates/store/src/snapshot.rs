@@ -63,7 +63,8 @@ fn write_partial(
     fill: impl FnOnce(&mut dyn Cut) -> Result<(), SnapshotError>,
 ) -> Result<u64, SnapshotError> {
     let file = disk::create_private(path).map_err(SnapshotError::io("create", path))?;
-    let mut writer = Writer { path, file: BufWriter::new(file), hash: Sha256::new(), objects: 0, revision: 0 };
+    let mut writer =
+        Writer { path, file: BufWriter::new(file), hash: Sha256::new(), objects: 0, revision: 0 };
     fill(&mut writer)?;
     writer.finish()
 }
@@ -104,7 +105,8 @@ impl Cut for Writer<'_> {
     }
 
     fn record(&mut self, record: &Record) -> Result<(), SnapshotError> {
-        let length = |bytes: &Bytes| u32::try_from(bytes.len()).expect("keys and values are limited").to_be_bytes();
+        let length =
+            |bytes: &Bytes| u32::try_from(bytes.len()).expect("keys and values are limited").to_be_bytes();
         self.objects += 1;
         self.put(&[
             &length(&record.key),

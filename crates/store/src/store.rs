@@ -27,7 +27,7 @@ pub struct Store {
 impl Store {
     /// Opens the store in `dir`, or creates it. Takes as long as reading the newest part of the log.
     ///
-    /// A store that cannot be opened is left as it is, and the error says what to do.
+    /// A store that cannot be opened is not replaced by an empty one: the error says what to do.
     pub fn open(dir: &Path, options: Options) -> Result<Store, OpenError> {
         let schedule = options.schedule.clone();
         Ok(Store::behind(SledBackend::open(dir, options)?, schedule))
@@ -60,7 +60,13 @@ impl Store {
 
     /// Up to `limit` objects in key order, all of one revision: `at`, or the latest. `Compacted` when `at` has left
     /// the window, `Future` when it is not written yet.
-    pub fn range(&self, start: &[u8], end: &[u8], at: Option<u64>, limit: Option<usize>) -> Result<Page, Error> {
+    pub fn range(
+        &self,
+        start: &[u8],
+        end: &[u8],
+        at: Option<u64>,
+        limit: Option<usize>,
+    ) -> Result<Page, Error> {
         self.backend.range(start, end, at, limit)
     }
 

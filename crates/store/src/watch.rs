@@ -111,3 +111,105 @@ impl Progress {
     }
 }
 
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use futures::FutureExt;
+
+    use super::*;
+    use crate::options::Options;
+    use crate::store::Store;
+    use crate::types::{Op, Txn};
+
+    fn store() -> Store {
+        Store::memory(Options { recent: 300, ..Options::with_clock(|| UNIX_EPOCH) })
+    }
+
+    /// Memory commits do not wait, so the answer is there at once.
+    fn put(store: &Store, keys: &[&'static str]) -> u64 {
+        let ops = keys.iter().map(|key| Op::Put { key: (*key).into(), value: "v".into() }).collect();
+        store.commit(Txn { conditions: Vec::new(), ops }).now_or_never().unwrap().unwrap()
+    }
+
+    /// The keys of the next batch, or why there is none.
+    fn next(watch: &mut Watch) -> String {
+        for _ in 0..100 {
+            match watch.next().now_or_never() {
+                Some(Some(Ok(events))) => {
+                    let keys: Vec<String> =
+                        events.iter().map(|event| event.key.escape_ascii().to_string()).collect();
+                    return keys.join(" ");
+                }
+                Some(Some(Err(error))) => return error.to_string(),
+                Some(None) => return "end".into(),
+                // Reading the log gives way to others now and then.
+                None => {}
+            }
+        }
+        "waiting".into()
+    }
+
+    #[test]
+    fn what_is_missed_comes_from_memory_or_from_the_log() {
+        let store = store();
+        let mut watch = store.watch(b"a", b"b", store.revision()).unwrap();
+        assert_eq!(next(&mut watch), "waiting");
+        put(&store, &["a1", "b1", "a2"]);
+        assert_eq!(next(&mut watch), "a1 a2");
+        for key in ["a3", "a4", "b2", "a5", "a6", "a7"] {
+            put(&store, &[key]);
+        }
+        // The log gives what memory no longer holds, memory the rest, batch by batch.
+        assert_eq!([(); 4].map(|()| next(&mut watch)), ["a3 a4", "a5", "a6", "a7"]);
+        assert_eq!(next(&mut watch), "waiting");
+    }
+
+    #[test]
+    fn progress_counts_what_was_worked_off() {
+        let store = store();
+        let mut watch = store.watch(b"a", b"b", store.revision()).unwrap();
+        let progress = watch.progress();
+        let quiet = put(&store, &["b1", "c1"]);
+        assert_eq!(progress.revision(), quiet, "what does not concern it counts without a wake-up");
+        let first = put(&store, &["a1"]);
+        put(&store, &["b2"]);
+        assert_eq!(progress.revision(), quiet);
+        assert_eq!(next(&mut watch), "a1");
+        put(&store, &["b3"]);
+        assert_eq!(progress.revision(), quiet, "it was handed out, and is still in work");
+        assert!(progress.reached(first).now_or_never().is_none());
+        assert_eq!(next(&mut watch), "waiting");
+        assert_eq!(progress.revision(), store.revision());
+        progress.reached(first).now_or_never().unwrap().unwrap();
+        let later = store.revision() + 1;
+        drop(watch);
+        assert!(matches!(progress.reached(later).now_or_never(), Some(Err(Error::Closed))));
+    }
+
+    #[test]
+    fn who_stays_away_too_long_lags() {
+        let store = store();
+        let mut watch = store.watch(b"", b"", store.revision()).unwrap();
+        let mut quiet = store.watch(b"z", b"", store.revision()).unwrap();
+        for _ in 0..10 {
+            put(&store, &["a"]);
+        }
+        store.compact(store.revision()).now_or_never().unwrap().unwrap();
+        assert_eq!(next(&mut watch), Error::Lagged.to_string());
+        assert_eq!(next(&mut watch), "end");
+        assert_eq!(next(&mut quiet), "waiting", "who has missed nothing does not lag");
+    }
+
+    #[test]
+    fn closing_ends_a_watch_after_the_last_event() {
+        let store = store();
+        let mut watch = store.watch(b"", b"", store.revision()).unwrap();
+        put(&store, &["a"]);
+        let left = store.clone();
+        store.close().now_or_never().unwrap().unwrap();
+        assert_eq!([next(&mut watch), next(&mut watch)], ["a", "end"]);
+        assert!(matches!(left.commit(Txn::default()).now_or_never(), Some(Err(Error::Closed))));
+    }
+}

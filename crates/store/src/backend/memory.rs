@@ -14,7 +14,7 @@ use futures::future::{BoxFuture, ready};
 use crate::backend::Backend;
 use crate::engine::{Batch, Change, Durability, Engine};
 use crate::error::{Error, SnapshotError};
-use crate::mvcc::layout::{FIRST, Floor, Head};
+use crate::mvcc::layout::{self, FIRST, Floor, Head};
 use crate::mvcc::verify::Verified;
 use crate::mvcc::{Keeper, Mvcc};
 use crate::options::Options;
@@ -42,6 +42,13 @@ impl Engine for MemoryEngine {
     }
 
     fn write(&self, batch: Batch, _: Durability) -> Result<(), Error> {
+        self.apply(batch);
+        Ok(())
+    }
+}
+
+impl MemoryEngine {
+    fn apply(&self, batch: Batch) {
         let mut map = self.0.write().unwrap_or_else(PoisonError::into_inner);
         for (key, change) in batch {
             match change {
@@ -49,7 +56,6 @@ impl Engine for MemoryEngine {
                 Change::Remove => map.remove(&key),
             };
         }
-        Ok(())
     }
 }
 
@@ -62,9 +68,11 @@ pub(crate) struct MemoryBackend {
 
 impl MemoryBackend {
     pub(crate) fn new(options: Options) -> MemoryBackend {
+        let engine = MemoryEngine::default();
+        engine.apply(layout::header_of(FIRST));
         let head = Head { revision: FIRST, first: FIRST + 1, time: 0, history: 0 };
         let floor = Floor { revision: FIRST, history: 0 };
-        let mvcc = Arc::new(Mvcc::new(MemoryEngine::default(), options, &head, &floor));
+        let mvcc = Arc::new(Mvcc::new(engine, options, &head, &floor));
         MemoryBackend { mvcc, keeper: Mutex::new(Some(Keeper::new(head, floor))) }
     }
 

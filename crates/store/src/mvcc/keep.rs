@@ -27,11 +27,10 @@ impl Keeper {
     }
 }
 
-/// Reads the header of a store; none when the engine is empty.
-pub(crate) fn read_header(engine: &impl Engine) -> Result<Option<(Head, Floor)>, Error> {
-    let Some(head) = engine.get(layout::head_key())? else { return Ok(None) };
-    let floor = engine.get(layout::floor_key())?.ok_or_else(|| Error::corrupt("the header has no floor"))?;
-    Ok(Some((Head::decode(head)?, Floor::decode(floor)?)))
+/// Reads the header of a store.
+pub(crate) fn read_header(engine: &impl Engine) -> Result<(Head, Floor), Error> {
+    let read = |key| engine.get(key)?.ok_or_else(|| Error::corrupt("the header is missing"));
+    Ok((Head::decode(read(layout::head_key())?)?, Floor::decode(read(layout::floor_key())?)?))
 }
 
 impl<E: Engine> Mvcc<E> {
@@ -41,7 +40,8 @@ impl<E: Engine> Mvcc<E> {
             return Err(Error::corrupt("the log goes on behind its head"));
         }
         let trimmed = self.oldest();
-        (head.first.max(trimmed + 1)..=head.revision).try_for_each(|revision| self.check_entry(head, revision))
+        (head.first.max(trimmed + 1)..=head.revision)
+            .try_for_each(|revision| self.check_entry(head, revision))
     }
 
     fn check_entry(&self, head: &Head, revision: u64) -> Result<(), Error> {
@@ -65,7 +65,8 @@ impl<E: Engine> Mvcc<E> {
     /// Measures the window when it is time to, then removes up to `steps` entries.
     fn keep(&self, keeper: &mut Keeper, steps: u64) -> Result<u64, Error> {
         if keeper.head.revision >= keeper.measure_at {
-            keeper.measure_at = keeper.head.revision + (self.options.window.revisions / 16).clamp(1, MEASURE_EVERY);
+            keeper.measure_at =
+                keeper.head.revision + (self.options.window.revisions / 16).clamp(1, MEASURE_EVERY);
             self.retention.raise(self.cut(keeper)?);
         }
         let last = self.retention.removable();

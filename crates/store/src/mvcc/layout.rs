@@ -136,7 +136,8 @@ const ENTRY_HEADER: usize = 4 + 4 + 1 + 4 * 8;
 pub(crate) fn chunks_of(first: &Bytes) -> Result<u16, Error> {
     let mut fields = Fields(first.clone());
     let length = ENTRY_HEADER + fields.u32()? as usize + fields.u32()? as usize;
-    u16::try_from(length.div_ceil(CHUNK)).map_err(|_| Error::corrupt(format!("an entry claims {length} bytes")))
+    u16::try_from(length.div_ceil(CHUNK))
+        .map_err(|_| Error::corrupt(format!("an entry claims {length} bytes")))
 }
 
 fn chunk_index(index: usize) -> u16 {
@@ -165,7 +166,12 @@ impl Head {
 
     pub(crate) fn decode(bytes: Bytes) -> Result<Head, Error> {
         let mut fields = Fields(bytes);
-        Ok(Head { revision: fields.u64()?, first: fields.u64()?, time: fields.u64()?, history: fields.u64()? })
+        Ok(Head {
+            revision: fields.u64()?,
+            first: fields.u64()?,
+            time: fields.u64()?,
+            history: fields.u64()?,
+        })
     }
 }
 
@@ -341,7 +347,8 @@ mod tests {
 
     #[test]
     fn keys_keep_their_order() {
-        let keys = [entry_key(1, 0), entry_key(1, 1), entry_key(2, 0), entry_key(256, 0), entry_key(u64::MAX, 9)];
+        let keys =
+            [entry_key(1, 0), entry_key(1, 1), entry_key(2, 0), entry_key(256, 0), entry_key(u64::MAX, 9)];
         assert!(keys.is_sorted());
         assert!(pointer_key(b"") < pointer_key(b"a") && pointer_key(b"\xff\xff") < pointer_end(b""));
     }

@@ -9,6 +9,8 @@ mod keep;
 pub(crate) mod layout;
 mod plan;
 mod retention;
+#[cfg(test)]
+mod tests;
 pub(crate) mod verify;
 
 use std::sync::{Arc, OnceLock};

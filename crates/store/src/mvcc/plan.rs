@@ -117,12 +117,18 @@ impl<C: Current> Draft<'_, C> {
         let prior = self.pointer(op.key())?;
         let live = prior.filter(|pointer| pointer.kind == EventKind::Put);
         let replaced = live.map(|pointer| self.entry(pointer.revision)).transpose()?;
-        let event = event_of(op, self.revision() + 1, live, replaced.as_ref().map(|entry| entry.value.clone()))?;
+        let event =
+            event_of(op, self.revision() + 1, live, replaced.as_ref().map(|entry| entry.value.clone()))?;
         let tombstone = if event.kind == EventKind::Delete { Entry::weight_of(&event.key, b"") } else { 0 };
         let left_behind = tombstone + replaced.map_or(0, |entry| Entry::weight_of(&entry.key, &entry.value));
         let shadowed = self.newest.insert(event.key.clone(), self.writes.len());
         let history = self.writes.last().map_or(self.head.history, |write| write.history) + left_behind;
-        self.writes.push(Write { event, prior: prior.map_or(0, |pointer| pointer.revision), history, shadowed });
+        self.writes.push(Write {
+            event,
+            prior: prior.map_or(0, |pointer| pointer.revision),
+            history,
+            shadowed,
+        });
         Ok(())
     }
 

@@ -96,7 +96,8 @@ pub(crate) fn cut_of(
 ) -> Result<u64, Error> {
     let age = u64::try_from(window.age.as_millis()).unwrap_or(u64::MAX);
     let oldest_young = head.revision.saturating_sub(window.revisions).max(floor);
-    let by_age = last_where(floor, oldest_young, |revision| Ok(mark(revision)?.time.saturating_add(age) <= now))?;
+    let by_age =
+        last_where(floor, oldest_young, |revision| Ok(mark(revision)?.time.saturating_add(age) <= now))?;
     if head.history.saturating_sub(mark(floor)?.history) <= window.bytes {
         return Ok(by_age);
     }

@@ -8,8 +8,8 @@ use bytes::Bytes;
 
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::mvcc::layout::{self, Entry, Pointer};
-use crate::mvcc::{Current, Mvcc};
+use crate::mvcc::layout::{self, Entry, Floor, Pointer};
+use crate::mvcc::{Current, Mvcc, read_header};
 use crate::types::EventKind;
 
 /// What a sound store holds.
@@ -27,7 +27,7 @@ impl<E: Engine> Mvcc<E> {
     /// Checks everything. Nobody may write meanwhile.
     pub(crate) fn verify(&self) -> Result<Verified, Error> {
         let revision = self.hub.revision();
-        let trimmed = self.trimmed()?;
+        let (_, Floor { revision: trimmed, .. }) = read_header(&self.engine)?;
         let mut newest = BTreeMap::new();
         let mut expected = BTreeSet::new();
         for revision in trimmed + 1..=revision {
@@ -41,14 +41,13 @@ impl<E: Engine> Mvcc<E> {
         }
         let objects = self.verify_pointers(&mut newest, &mut expected)?;
         if let Some((key, revision)) = newest.pop_first() {
-            return Err(Error::corrupt(format!("revision {revision} of {} has no object", key.escape_ascii())));
+            return Err(Error::corrupt(format!(
+                "revision {revision} of {} has no object",
+                key.escape_ascii()
+            )));
         }
         self.verify_nothing_else(&expected)?;
         Ok(Verified { objects, revision, oldest: self.oldest() })
-    }
-
-    fn trimmed(&self) -> Result<u64, Error> {
-        Ok(super::read_header(&self.engine)?.map_or(layout::FIRST, |(_, floor)| floor.revision))
     }
 
     fn verify_link(&self, revision: u64, entry: &Entry, newest: &BTreeMap<Bytes, u64>) -> Result<(), Error> {
@@ -78,7 +77,10 @@ impl<E: Engine> Mvcc<E> {
             let entry = self.entry(pointer.revision)?;
             let written = Pointer { revision: pointer.revision, created: entry.created, kind: entry.kind };
             let in_log = newest.remove(&key);
-            if entry.key != key || written != pointer || in_log.is_some_and(|newest| newest != pointer.revision) {
+            if entry.key != key
+                || written != pointer
+                || in_log.is_some_and(|newest| newest != pointer.revision)
+            {
                 return Err(Error::corrupt(format!("{} does not match the log", key.escape_ascii())));
             }
             expected.insert(pointer.revision);

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! DIR/lock          held while a store is open or being restored
+//! DIR/mark          a revision that the engine is known to hold
 //! DIR/db/           the engine; there only once it is complete
 //! DIR/db.new/       a store that is being created
 //! DIR/db.restoring/ a store that is being restored
@@ -10,7 +11,7 @@
 //! ```
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use crate::backend::sled::engine::Fault;
@@ -76,6 +77,26 @@ impl Directory {
         !self.engine().exists() && (self.restoring().exists() || self.0.join("db.replaced-1").exists())
     }
 
+    /// Notes that everything up to `revision` is on disk. sled takes damage at the end of its log for a write that was
+    /// cut short, and opens without it; the mark tells such a store from a sound one.
+    pub(crate) fn set_mark(&self, revision: u64) -> io::Result<()> {
+        let (mark, partial) = (self.0.join("mark"), self.0.join("mark.partial"));
+        let mut file = disk::create_private(&partial)?;
+        file.write_all(format!("{revision}\n").as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(&partial, &mark)?;
+        disk::sync_dir(&self.0)
+    }
+
+    /// The revision that the engine must at least be at.
+    pub(crate) fn mark(&self) -> io::Result<u64> {
+        match std::fs::read_to_string(self.0.join("mark")) {
+            Ok(text) => text.trim().parse().map_err(io::Error::other),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
+            Err(error) => Err(error),
+        }
+    }
+
     /// What a fault means to the user of this directory.
     pub(crate) fn explain(&self, fault: Fault) -> OpenError {
         let dir = self.0.clone();
@@ -99,10 +120,13 @@ impl Directory {
         let dir = self.0.display();
         match schedule::newest(&self.snapshots()) {
             Some(snapshot) => {
-                format!("nothing was changed; to go back run: skiff restore --from {} --data {dir}", snapshot.display())
+                format!(
+                    "nothing was changed; to go back run: skiff restore --from {} --data {dir}",
+                    snapshot.display()
+                )
             }
             None => format!(
-                "nothing was changed, and there is no snapshot in {}; to go back to one kept elsewhere run: \
+                "there is no snapshot in {}; to go back to one kept elsewhere run: \
                  skiff restore --from SNAPSHOT --data {dir}, or move {dir} away to start empty",
                 self.snapshots().display()
             ),

@@ -64,7 +64,7 @@ impl SledEngine {
         }
         guard(|| self.db.apply_batch(writes)).inspect_err(|_| {
             // A part of the batch may be in sled's buffers now. Dropping the database would write them out, so it is
-            // never dropped: the next process finds the disk as it was before the batch.
+            // never dropped, and stays locked until the process ends: the next one finds the disk as it was before.
             std::mem::forget(self.db.clone());
         })
     }
@@ -91,8 +91,8 @@ impl Engine for SledEngine {
         if self.reserve == 0 {
             return Ok(());
         }
-        let available =
-            fs2::available_space(&self.dir).map_err(|error| Error::Io { detail: error.to_string().into() })?;
+        let available = fs2::available_space(&self.dir)
+            .map_err(|error| Error::Io { detail: error.to_string().into() })?;
         if available < self.reserve {
             return Err(Error::DiskFull { available, reserve: self.reserve });
         }

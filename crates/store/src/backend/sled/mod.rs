@@ -43,14 +43,27 @@ impl SledBackend {
         if !directory.engine().exists() {
             create(&directory, &options)?;
         }
-        let engine = SledEngine::open(&directory.engine(), &options).map_err(|fault| directory.explain(fault))?;
+        let engine =
+            SledEngine::open(&directory.engine(), &options).map_err(|fault| directory.explain(fault))?;
         let (head, floor) = header(&directory, &engine)?;
+        check_mark(&directory, &head)?;
         let mvcc = Arc::new(Mvcc::new(engine, options, &head, &floor));
         mvcc.check_tail(&head).map_err(|error| directory.explain(fault_of(error)))?;
         let writer = Writer::start(mvcc.clone(), Keeper::new(head, floor))
             .map_err(|error| directory.explain(Fault::Io(error)))?;
         Ok(SledBackend { writer, mvcc, directory, _lock: lock })
     }
+}
+
+/// Refuses a store that has lost its newest writes, and moves the mark up.
+fn check_mark(directory: &Directory, head: &Head) -> Result<(), OpenError> {
+    let explain = |error| directory.explain(Fault::Io(error));
+    let mark = directory.mark().map_err(explain)?;
+    if mark > head.revision {
+        let detail = format!("it ends at revision {} and has been at {mark}", head.revision);
+        return Err(directory.explain(Fault::Damaged(detail)));
+    }
+    directory.set_mark(head.revision).map_err(explain)
 }
 
 /// Creates an empty store. It gets its name once it is complete, so that a directory named `db` without a header is
@@ -72,12 +85,12 @@ fn create(directory: &Directory, options: &Options) -> Result<(), OpenError> {
 fn header(directory: &Directory, engine: &SledEngine) -> Result<(Head, Floor), OpenError> {
     let explain = |error| directory.explain(fault_of(error));
     let format = engine.get(layout::format_key()).map_err(explain)?;
-    let no_header = || directory.explain(Fault::Damaged("its header is missing".into()));
-    let found = layout::format_of(&format.ok_or_else(no_header)?).map_err(explain)?;
+    let format = format.ok_or_else(|| explain(Error::corrupt("the header is missing")))?;
+    let found = layout::format_of(&format).map_err(explain)?;
     if found != FORMAT {
         return Err(OpenError::UnknownFormat { dir: directory.path().into(), found, supported: FORMAT });
     }
-    mvcc::read_header(engine).map_err(explain)?.ok_or_else(no_header)
+    mvcc::read_header(engine).map_err(explain)
 }
 
 fn fault_of(error: Error) -> Fault {
@@ -139,6 +152,11 @@ impl Backend for SledBackend {
     }
 
     fn close(&self) -> BoxFuture<'_, Result<(), Error>> {
-        self.writer.close().boxed()
+        async move {
+            self.writer.close().await?;
+            let marked = self.directory.set_mark(self.mvcc.hub.revision());
+            marked.map_err(|error| Error::Io { detail: error.to_string().into() })
+        }
+        .boxed()
     }
 }
