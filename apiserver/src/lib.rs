@@ -1,1 +1,45 @@
-//! To be written.
+//! The API server: every object of the cluster, over HTTPS and for callers of the same process.
+//!
+//! Start at [`start`]. A request passes `front` (who asks, for what, with which right), then one of the generic `handlers`;
+//! reads are answered by the watch `cache`, writes pass `admission` and the kind's strategy on their way to the store.
+//! Nothing here is written per kind: routes, discovery and handlers follow from the table of crate `api`.
+//!
+//! This is the only crate that touches the store.
+
+mod accept;
+mod admission;
+mod allocate;
+mod authn;
+mod authz;
+mod body;
+mod bootstrap;
+mod cache;
+mod config;
+mod deletion;
+mod discovery;
+mod documents;
+mod endpoints;
+mod front;
+mod handlers;
+mod https;
+mod in_process;
+mod metadata;
+mod metrics;
+mod options;
+mod proxy;
+mod request;
+mod respond;
+mod reviews;
+mod server;
+mod shape;
+mod state;
+mod strict;
+mod versions;
+
+#[cfg(test)]
+mod tests;
+
+pub use access::UserInfo;
+pub use config::{Config, Material, Storage};
+pub use in_process::InProcess;
+pub use server::{Error, Server, start};

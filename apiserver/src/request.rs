@@ -179,6 +179,11 @@ impl Query {
         self.0.iter().filter(move |(it, _)| it == name).map(|(_, value)| value.as_str())
     }
 
+    /// Every parameter with its value.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// Whether a parameter is set, as Go's clients write booleans.
     pub(crate) fn is_true(&self, name: &str) -> bool {
         matches!(self.get(name), Some("true" | "1" | "t" | "T" | "TRUE" | "True"))

@@ -166,6 +166,6 @@ fn split(key: &[u8]) -> Option<(&str, &str)> {
     Some((&key[..=end], &key[end + 1..]))
 }
 
-fn key_in(prefix: &str, key: &[u8]) -> String {
+pub(crate) fn key_in(prefix: &str, key: &[u8]) -> String {
     String::from_utf8_lossy(&key[prefix.len().min(key.len())..]).into_owned()
 }

@@ -42,6 +42,12 @@ impl Selection {
         self.labels.is_empty() && self.fields.0.is_empty()
     }
 
+    /// Narrows the selection to one object.
+    pub(crate) fn pin_name(&mut self, name: &str) {
+        let field = "metadata.name".to_owned();
+        self.fields.0.push(api::selector::FieldRequirement { field, value: name.to_owned(), equal: true });
+    }
+
     /// The one name that can match, if a field selector pins it.
     pub(crate) fn pinned_name(&self) -> Option<&str> {
         let pins = |it: &&api::selector::FieldRequirement| it.equal && it.field == "metadata.name";

@@ -10,6 +10,7 @@ use super::selection::Selection;
 use super::{Caches, split};
 use api::path;
 use daemon::clock;
+use futures::FutureExt;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -129,31 +130,37 @@ impl Watcher {
     fn begin_after(&mut self, revision: u64) -> Result<(), Forgotten> {
         self.cursor = revision;
         if revision < self.cached.forgotten() {
-            self.log = self.read_log(revision).map_err(|error| {
+            let until = self.cached.forgotten();
+            self.log = self.read_log(revision, until).map_err(|error| {
                 tracing::debug!(%error, revision, "a watch starts before the window");
                 Forgotten
             })?;
-            self.cursor = self.log.back().map_or(self.cached.forgotten(), Change::revision);
+            self.cursor = until;
         }
         Ok(())
     }
 
-    /// The changes after `revision` that memory has forgotten, from the store's log.
-    fn read_log(&self, revision: u64) -> Result<VecDeque<Change>, store::Error> {
+    /// The changes after `revision` up to `until`, which memory has forgotten, from the store's log.
+    fn read_log(&self, revision: u64, until: u64) -> Result<VecDeque<Change>, store::Error> {
         let prefix = path::store_prefix(self.cached.kind.row());
-        let (store, until) = (self.caches.store(), self.cached.forgotten());
-        let mut log = store.watch(prefix.as_bytes(), &store::prefix_end(prefix.as_bytes()), revision)?;
-        let mut changes = VecDeque::new();
-        // The log holds everything up to the present, so reading it does not wait for anything to happen.
-        while let Some(Some(events)) = futures::FutureExt::now_or_never(log.next()) {
-            for event in events?.iter().take_while(|it| it.revision <= until) {
-                changes.extend(change_of(&self.cached, event));
+        let end = store::prefix_end(prefix.as_bytes());
+        let mut log = self.caches.store().watch(prefix.as_bytes(), &end, revision)?;
+        let (progress, mut changes, mut reached) = (log.progress(), VecDeque::new(), None);
+        // The log holds all of this already, so nothing here waits for something to happen; a read that found
+        // nothing yields once, and having come further is what tells it from the end of the log.
+        loop {
+            match log.next().now_or_never() {
+                Some(Some(events)) => changes.extend(
+                    events?.iter().filter(|it| it.revision <= until).filter_map(|it| change_of(&self.cached, it)),
+                ),
+                Some(None) => return Err(store::Error::Closed),
+                None if progress.revision() >= until || reached == Some(progress.revision()) => return Ok(changes),
+                None => reached = Some(progress.revision()),
             }
-            if log.progress().revision() >= until {
-                break;
+            if progress.revision() >= until {
+                return Ok(changes);
             }
         }
-        Ok(changes)
     }
 
     /// What comes next: at least one signal; none when the watch has ended.
@@ -195,7 +202,7 @@ impl Watcher {
 
     /// What a watch without news says: how far it is, now and then and at its end.
     fn quiet(&mut self, seen: u64) -> Vec<Signal> {
-        self.cursor = self.cursor.max(seen.min(self.caches.seen()));
+        self.cursor = self.cursor.max(seen);
         let now = clock::instant();
         self.ended = now >= self.deadline || self.shutdown.is_cancelled();
         if !self.wishes.bookmarks || (now < self.next_bookmark && !self.ended) {

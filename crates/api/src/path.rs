@@ -17,11 +17,16 @@ pub fn group_version(group: &str, version: &str) -> String {
 
 /// The collection of a kind: in one namespace, or in all when `namespace` is empty.
 pub fn collection(row: &Row, namespace: &str) -> String {
-    let base = group_version(row.group, row.version);
+    collection_of(row.group, row.version, row.plural, namespace)
+}
+
+/// The collection of a kind that has no row here, such as one that a client found by discovery.
+pub fn collection_of(group: &str, version: &str, plural: &str, namespace: &str) -> String {
+    let base = group_version(group, version);
     if namespace.is_empty() {
-        format!("{base}/{}", row.plural)
+        format!("{base}/{plural}")
     } else {
-        format!("{base}/namespaces/{namespace}/{}", row.plural)
+        format!("{base}/namespaces/{namespace}/{plural}")
     }
 }
 

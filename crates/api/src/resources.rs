@@ -4,6 +4,7 @@
 //! it. A newcomer adds a built-in kind by one row here and, if it behaves, one strategy file.
 
 use crate::object::{AnyObject, Resource};
+use crate::quantity;
 use crate::strategies;
 use crate::strategy::{Plain, Strategy, Typed};
 use k8s_openapi::api::{
@@ -167,6 +168,11 @@ impl Kind {
         ROWS.iter().copied().map(Kind)
     }
 
+    /// The rows of every built-in kind, for tables that are made when the program is compiled.
+    pub const fn rows() -> &'static [&'static Row] {
+        ROWS
+    }
+
     /// The built-in kind with this group, version and plural.
     pub fn find(group: &str, version: &str, plural: &str) -> Option<Kind> {
         Self::all().find(|it| {
@@ -186,12 +192,12 @@ impl Kind {
 
     /// Decodes JSON. `apiVersion` and `kind` must be there and be those of this kind.
     pub fn decode(self, json: &[u8]) -> serde_json::Result<crate::Object> {
-        (self.0.decode)(json).map(crate::Object::new)
+        (self.0.decode)(json).and_then(|it| self.normalized(it))
     }
 
     /// Decodes a tree.
     pub fn decode_value(self, value: serde_json::Value) -> serde_json::Result<crate::Object> {
-        (self.0.decode_value)(value).map(crate::Object::new)
+        (self.0.decode_value)(value).and_then(|it| self.normalized(it))
     }
 
     /// Decodes JSON and reports the path of each field that the kind does not have.
@@ -200,7 +206,20 @@ impl Kind {
         json: &[u8],
         unknown: &mut dyn FnMut(String),
     ) -> serde_json::Result<crate::Object> {
-        (self.0.decode_strictly)(json, unknown).map(crate::Object::new)
+        (self.0.decode_strictly)(json, unknown).and_then(|it| self.normalized(it))
+    }
+
+    /// Writes quantities in their canonical form; one that is none makes the object undecodable.
+    fn normalized(self, object: Box<dyn AnyObject>) -> serde_json::Result<crate::Object> {
+        let (mut object, mut wrong) = (crate::Object::new(object), None);
+        self.0.strategy.quantities(&mut object, &mut |it| match quantity::canonical(&it.0) {
+            Ok(canonical) => it.0 = canonical,
+            Err(error) => wrong = Some(error),
+        });
+        match wrong {
+            None => Ok(object),
+            Some(error) => Err(serde::de::Error::custom(error)),
+        }
     }
 
     fn identity(self) -> (&'static str, &'static str, &'static str) {
@@ -426,3 +445,6 @@ table! {
     authorization::SubjectAccessReview { "authorization.k8s.io" "v1", "subjectaccessreviews" "subjectaccessreview" [] [], Cluster CreateOnly,
         [], status [spec], - }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@
 use crate::field::Errors;
 use crate::object::{Object, Resource};
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use serde_json::Value;
 use std::marker::PhantomData;
 
@@ -63,6 +64,8 @@ pub struct ScaleView {
 pub trait Behaviour: 'static {
     /// The kind.
     type Object: Resource;
+    /// Shows each quantity: decoding refuses those that are none and writes the others in their canonical form.
+    fn quantities(_object: &mut Self::Object, _visit: &mut dyn FnMut(&mut Quantity)) {}
     /// Fills fields that the user left out.
     fn set_defaults(_object: &mut Self::Object) {}
     /// Resets what users may not set on create, besides the status.
@@ -109,6 +112,8 @@ pub trait Behaviour: 'static {
 
 /// [`Behaviour`] with its type erased. Objects of another kind are a bug of the caller and are left alone.
 pub trait Strategy: Sync {
+    /// See [`Behaviour::quantities`].
+    fn quantities(&self, _object: &mut Object, _visit: &mut dyn FnMut(&mut Quantity)) {}
     /// See [`Behaviour::set_defaults`].
     fn set_defaults(&self, _object: &mut Object) {}
     /// See [`Behaviour::prepare_create`].
@@ -175,6 +180,11 @@ impl<B> Typed<B> {
 }
 
 impl<B: Behaviour> Strategy for Typed<B> {
+    fn quantities(&self, object: &mut Object, visit: &mut dyn FnMut(&mut Quantity)) {
+        if let Some(object) = object.get_mut() {
+            B::quantities(object, visit);
+        }
+    }
     fn set_defaults(&self, object: &mut Object) {
         if let Some(object) = object.get_mut() {
             B::set_defaults(object);

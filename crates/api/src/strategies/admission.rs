@@ -1,5 +1,6 @@
 //! How webhook configurations and admission policies behave.
 
+use crate::field::Errors;
 use crate::strategies::cells::{NONE, UNSET};
 use crate::strategies::defaults::{text, value};
 use crate::strategy::{Behaviour, Column, age_cell, name_cell};
@@ -52,6 +53,10 @@ impl Behaviour for MutatingWebhookConfigurationStrategy {
         }
     }
 
+    fn validate(object: &MutatingWebhookConfiguration) -> Errors {
+        crate::validation::extension::mutating_webhooks(object)
+    }
+
     fn cells(object: &MutatingWebhookConfiguration, now: Timestamp) -> Vec<Value> {
         let webhooks = object.webhooks.as_ref().map_or(0, |it| it.len());
         vec![name_cell(&object.metadata), webhooks.into(), age_cell(&object.metadata, now)]
@@ -66,6 +71,10 @@ impl Behaviour for ValidatingWebhookConfigurationStrategy {
         for webhook in object.webhooks.iter_mut().flatten() {
             fill_webhook!(&mut *webhook);
         }
+    }
+
+    fn validate(object: &ValidatingWebhookConfiguration) -> Errors {
+        crate::validation::extension::validating_webhooks(object)
     }
 
     fn cells(object: &ValidatingWebhookConfiguration, now: Timestamp) -> Vec<Value> {

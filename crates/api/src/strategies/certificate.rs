@@ -1,5 +1,6 @@
 //! How a CertificateSigningRequest behaves. Who asks is the API server's to fill in.
 
+use crate::field::Errors;
 use crate::strategies::cells::NONE;
 use crate::strategy::{Behaviour, Column, SelectableField, age_cell, human_duration, name_cell};
 use jiff::Timestamp;
@@ -30,6 +31,10 @@ impl Behaviour for CertificateSigningRequestStrategy {
     /// What is asked for never changes.
     fn prepare_update(request: &mut CertificateSigningRequest, old: &CertificateSigningRequest) {
         request.spec.clone_from(&old.spec);
+    }
+
+    fn validate(object: &CertificateSigningRequest) -> Errors {
+        crate::validation::extension::signing_request(object)
     }
 
     fn cells(request: &CertificateSigningRequest, now: Timestamp) -> Vec<Value> {

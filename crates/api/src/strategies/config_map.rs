@@ -1,5 +1,6 @@
 //! How a ConfigMap behaves.
 
+use crate::field::Errors;
 use crate::strategy::{Behaviour, Column, age_cell, name_cell};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ConfigMap;
@@ -14,6 +15,14 @@ impl Behaviour for ConfigMapStrategy {
     const GENERATION: bool = false;
     const COLUMNS: &'static [Column] =
         &[Column::NAME, Column::text("Data", "How many keys there are."), Column::AGE];
+
+    fn validate(object: &ConfigMap) -> Errors {
+        crate::validation::config::config_map(object)
+    }
+
+    fn validate_update(object: &ConfigMap, old: &ConfigMap) -> Errors {
+        crate::validation::config::config_map_update(object, old)
+    }
 
     fn cells(map: &ConfigMap, now: Timestamp) -> Vec<Value> {
         let keys =

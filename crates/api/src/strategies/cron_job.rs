@@ -1,12 +1,15 @@
 //! How a CronJob behaves.
 
+use crate::field::Errors;
 use crate::strategies::cells::{CONTAINERS, IMAGES, NONE, SELECTOR, or_none, selector, since, tristate};
 use crate::strategies::defaults::{text, value};
 use crate::strategies::job;
+use crate::strategies::quantities;
 use crate::strategies::workload::wide_cells;
 use crate::strategy::{Behaviour, Column, age_cell, name_cell};
 use jiff::Timestamp;
 use k8s_openapi::api::batch::v1::{CronJob, CronJobStatus};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use serde_json::Value;
 
 /// See the module.
@@ -28,6 +31,11 @@ impl Behaviour for CronJobStrategy {
         SELECTOR,
     ];
 
+    fn quantities(object: &mut CronJob, visit: &mut dyn FnMut(&mut Quantity)) {
+        let job = object.spec.job_template.spec.as_mut();
+        quantities::template(job.map(|it| &mut it.template), visit);
+    }
+
     fn set_defaults(cron_job: &mut CronJob) {
         let spec = &mut cron_job.spec;
         text(&mut spec.concurrency_policy, "Allow");
@@ -40,6 +48,10 @@ impl Behaviour for CronJobStrategy {
 
     fn prepare_create(cron_job: &mut CronJob) {
         cron_job.status = Some(CronJobStatus::default());
+    }
+
+    fn validate(object: &CronJob) -> Errors {
+        crate::validation::batch::cron_job(object)
     }
 
     fn cells(cron_job: &CronJob, now: Timestamp) -> Vec<Value> {

@@ -1,5 +1,6 @@
 //! How a CustomResourceDefinition behaves. Establishing it and serving its kind is the API server's.
 
+use crate::field::Errors;
 use crate::strategies::cells::{CREATED_AT, created_at};
 use crate::strategies::defaults::{text, value};
 use crate::strategy::{Behaviour, Column, name_cell};
@@ -27,6 +28,14 @@ impl Behaviour for CustomResourceDefinitionStrategy {
         if let Some(service) = service.and_then(|it| it.service.as_mut()) {
             value(&mut service.port, 443);
         }
+    }
+
+    fn validate(object: &CustomResourceDefinition) -> Errors {
+        crate::validation::extension::definition(object)
+    }
+
+    fn validate_update(object: &CustomResourceDefinition, old: &CustomResourceDefinition) -> Errors {
+        crate::validation::extension::definition_update(object, old)
     }
 
     fn cells(definition: &CustomResourceDefinition, _now: Timestamp) -> Vec<Value> {

@@ -1,12 +1,15 @@
 //! How a DaemonSet behaves.
 
+use crate::field::Errors;
 use crate::strategies::cells::{CONTAINERS, IMAGES, SELECTOR, labels, sorted};
 use crate::strategies::defaults::{text, value};
 use crate::strategies::pod;
+use crate::strategies::quantities;
 use crate::strategies::workload::wide_cells;
 use crate::strategy::{Behaviour, Column, age_cell, name_cell};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{DaemonSet, DaemonSetSpec, DaemonSetStatus};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde_json::Value;
 
@@ -30,12 +33,24 @@ impl Behaviour for DaemonSetStrategy {
         SELECTOR,
     ];
 
+    fn quantities(object: &mut DaemonSet, visit: &mut dyn FnMut(&mut Quantity)) {
+        quantities::template(Some(&mut object.spec.template), visit);
+    }
+
     fn set_defaults(set: &mut DaemonSet) {
         default_spec(&mut set.spec);
     }
 
     fn prepare_create(set: &mut DaemonSet) {
         set.status = Some(DaemonSetStatus::default());
+    }
+
+    fn validate(object: &DaemonSet) -> Errors {
+        crate::validation::workload::daemon_set(object)
+    }
+
+    fn validate_update(object: &DaemonSet, old: &DaemonSet) -> Errors {
+        crate::validation::workload::daemon_set_update(object, old)
     }
 
     fn cells(set: &DaemonSet, now: Timestamp) -> Vec<Value> {

@@ -1,12 +1,15 @@
 //! How a Deployment behaves.
 
+use crate::field::Errors;
 use crate::strategies::cells::{CONTAINERS, IMAGES, SELECTOR, sorted};
 use crate::strategies::defaults::{text, value};
 use crate::strategies::pod;
+use crate::strategies::quantities;
 use crate::strategies::workload::{percent, scale_selector, wide_cells};
 use crate::strategy::{Behaviour, Column, ScaleView, age_cell, name_cell};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStatus};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use serde_json::Value;
 
 /// See the module.
@@ -26,12 +29,24 @@ impl Behaviour for DeploymentStrategy {
         SELECTOR,
     ];
 
+    fn quantities(object: &mut Deployment, visit: &mut dyn FnMut(&mut Quantity)) {
+        quantities::template(Some(&mut object.spec.template), visit);
+    }
+
     fn set_defaults(deployment: &mut Deployment) {
         default_spec(&mut deployment.spec);
     }
 
     fn prepare_create(deployment: &mut Deployment) {
         deployment.status = Some(DeploymentStatus::default());
+    }
+
+    fn validate(object: &Deployment) -> Errors {
+        crate::validation::workload::deployment(object)
+    }
+
+    fn validate_update(object: &Deployment, old: &Deployment) -> Errors {
+        crate::validation::workload::deployment_update(object, old)
     }
 
     fn cells(deployment: &Deployment, now: Timestamp) -> Vec<Value> {

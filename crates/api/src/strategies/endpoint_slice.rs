@@ -1,5 +1,6 @@
 //! How an EndpointSlice behaves.
 
+use crate::field::Errors;
 use crate::strategies::cells::{UNSET, some_of};
 use crate::strategies::defaults::{text, value};
 use crate::strategy::{Behaviour, Column, age_cell, name_cell};
@@ -26,6 +27,14 @@ impl Behaviour for EndpointSliceStrategy {
             value(&mut port.name, String::new());
             text(&mut port.protocol, "TCP");
         }
+    }
+
+    fn validate(object: &EndpointSlice) -> Errors {
+        crate::validation::network::endpoint_slice(object)
+    }
+
+    fn validate_update(object: &EndpointSlice, old: &EndpointSlice) -> Errors {
+        crate::validation::network::endpoint_slice_update(object, old)
     }
 
     fn cells(slice: &EndpointSlice, now: Timestamp) -> Vec<Value> {

@@ -1,7 +1,9 @@
 //! How a HorizontalPodAutoscaler behaves.
 
+use crate::field::Errors;
 use crate::strategies::cells::{NONE, UNKNOWN, UNSET};
 use crate::strategies::defaults::{text, value};
+use crate::strategies::quantities;
 use crate::strategy::{Behaviour, Column, age_cell, name_cell};
 use jiff::Timestamp;
 use k8s_openapi::api::autoscaling::v2::{
@@ -9,6 +11,7 @@ use k8s_openapi::api::autoscaling::v2::{
     HorizontalPodAutoscalerStatus, MetricSpec, MetricStatus, MetricTarget, MetricValueStatus,
     ResourceMetricSource,
 };
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use serde_json::Value;
 
 /// See the module.
@@ -28,12 +31,22 @@ impl Behaviour for HorizontalPodAutoscalerStrategy {
         Column::AGE,
     ];
 
+    fn quantities(object: &mut HorizontalPodAutoscaler, visit: &mut dyn FnMut(&mut Quantity)) {
+        for metric in object.spec.metrics.iter_mut().flatten() {
+            quantities::metric(metric, visit);
+        }
+    }
+
     fn set_defaults(scaler: &mut HorizontalPodAutoscaler) {
         default_spec(&mut scaler.spec);
     }
 
     fn prepare_create(scaler: &mut HorizontalPodAutoscaler) {
         scaler.status = Some(HorizontalPodAutoscalerStatus::default());
+    }
+
+    fn validate(object: &HorizontalPodAutoscaler) -> Errors {
+        crate::validation::policy::autoscaler(object)
     }
 
     fn cells(scaler: &HorizontalPodAutoscaler, now: Timestamp) -> Vec<Value> {

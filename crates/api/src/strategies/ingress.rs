@@ -1,5 +1,6 @@
 //! How an Ingress and an IngressClass behave.
 
+use crate::field::Errors;
 use crate::strategies::cells::{NONE, or_none, some_of};
 use crate::strategies::defaults::text;
 use crate::strategy::{Behaviour, Column, age_cell, name_cell};
@@ -28,6 +29,10 @@ impl Behaviour for IngressStrategy {
 
     fn prepare_create(ingress: &mut Ingress) {
         ingress.status = Some(IngressStatus { load_balancer: Some(IngressLoadBalancerStatus::default()) });
+    }
+
+    fn validate(object: &Ingress) -> Errors {
+        crate::validation::network::ingress(object)
     }
 
     fn cells(ingress: &Ingress, now: Timestamp) -> Vec<Value> {
@@ -71,6 +76,14 @@ impl Behaviour for IngressClassStrategy {
         if let Some(parameters) = class.spec.as_mut().and_then(|it| it.parameters.as_mut()) {
             text(&mut parameters.scope, "Cluster");
         }
+    }
+
+    fn validate(object: &IngressClass) -> Errors {
+        crate::validation::network::ingress_class(object)
+    }
+
+    fn validate_update(object: &IngressClass, old: &IngressClass) -> Errors {
+        crate::validation::network::ingress_class_update(object, old)
     }
 
     fn cells(class: &IngressClass, now: Timestamp) -> Vec<Value> {

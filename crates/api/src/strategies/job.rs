@@ -1,13 +1,16 @@
 //! How a Job behaves. A job selects its own pods by its UID, unless the user insists on another selector.
 
+use crate::field::Errors;
 use crate::meta;
 use crate::strategies::cells::{CONTAINERS, IMAGES, SELECTOR, selector};
 use crate::strategies::defaults::{text, value};
 use crate::strategies::pod;
+use crate::strategies::quantities;
 use crate::strategies::workload::wide_cells;
 use crate::strategy::{Behaviour, Column, SelectableField, age_cell, human_duration, name_cell};
 use jiff::Timestamp;
 use k8s_openapi::api::batch::v1::{Job, JobSpec, JobStatus};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use serde_json::Value;
 
 /// See the module.
@@ -35,13 +38,13 @@ impl Behaviour for JobStrategy {
     ];
     const FIELDS: &'static [&'static str] = &["status.successful"];
 
+    fn quantities(object: &mut Job, visit: &mut dyn FnMut(&mut Quantity)) {
+        quantities::template(object.spec.as_mut().map(|it| &mut it.template), visit);
+    }
+
     fn set_defaults(job: &mut Job) {
         default_spec(job.spec.get_or_insert_default());
-        let spec = job.spec.get_or_insert_default();
-        if job.metadata.labels.as_ref().is_none_or(std::collections::BTreeMap::is_empty) {
-            let labels = spec.template.metadata.as_ref().and_then(|it| it.labels.clone());
-            job.metadata.labels = labels.filter(|it| !it.is_empty());
-        }
+        label_as_template(job);
     }
 
     fn prepare_create(job: &mut Job) {
@@ -51,6 +54,15 @@ impl Behaviour for JobStrategy {
         if spec.manual_selector != Some(true) {
             select_own_pods(spec, &name, &uid);
         }
+        label_as_template(job);
+    }
+
+    fn validate(object: &Job) -> Errors {
+        crate::validation::batch::job(object)
+    }
+
+    fn validate_update(object: &Job, old: &Job) -> Errors {
+        crate::validation::batch::job_update(object, old)
     }
 
     fn cells(job: &Job, now: Timestamp) -> Vec<Value> {
@@ -91,6 +103,14 @@ pub(crate) fn default_spec(spec: &mut JobSpec) {
         }
     }
     pod::defaults::template(&mut spec.template);
+}
+
+/// A job without labels gets those of its template, the generated ones included.
+fn label_as_template(job: &mut Job) {
+    let template = job.spec.as_ref().and_then(|it| it.template.metadata.as_ref());
+    if job.metadata.labels.as_ref().is_none_or(std::collections::BTreeMap::is_empty) {
+        job.metadata.labels = template.and_then(|it| it.labels.clone()).filter(|it| !it.is_empty());
+    }
 }
 
 fn select_own_pods(spec: &mut JobSpec, name: &str, uid: &str) {

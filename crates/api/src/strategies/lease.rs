@@ -1,5 +1,6 @@
 //! How a Lease behaves.
 
+use crate::field::Errors;
 use crate::strategy::{Behaviour, Column, age_cell, name_cell};
 use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::Lease;
@@ -17,6 +18,10 @@ impl Behaviour for LeaseStrategy {
 
     fn set_defaults(lease: &mut Lease) {
         lease.spec.get_or_insert_default();
+    }
+
+    fn validate(object: &Lease) -> Errors {
+        crate::validation::cluster::lease(object)
     }
 
     fn cells(lease: &Lease, now: Timestamp) -> Vec<Value> {

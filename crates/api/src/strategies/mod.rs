@@ -28,6 +28,7 @@ pub mod persistent_volume_claim;
 pub mod pod;
 pub mod pod_disruption_budget;
 pub mod pod_template;
+pub(crate) mod quantities;
 pub mod quota;
 pub mod rbac;
 pub mod replica_set;

@@ -1,5 +1,6 @@
 //! How a NetworkPolicy behaves.
 
+use crate::field::Errors;
 use crate::strategies::cells::selector;
 use crate::strategies::defaults::text;
 use crate::strategy::{Behaviour, Column, age_cell, name_cell};
@@ -18,6 +19,10 @@ impl Behaviour for NetworkPolicyStrategy {
 
     fn set_defaults(policy: &mut NetworkPolicy) {
         default_spec(policy.spec.get_or_insert_default());
+    }
+
+    fn validate(object: &NetworkPolicy) -> Errors {
+        crate::validation::network::network_policy(object)
     }
 
     fn cells(policy: &NetworkPolicy, now: Timestamp) -> Vec<Value> {

@@ -1,9 +1,12 @@
 //! How a Node behaves.
 
+use crate::field::Errors;
 use crate::strategies::cells::{NONE, UNKNOWN, or_none};
+use crate::strategies::quantities;
 use crate::strategy::{Behaviour, Column, SelectableField, age_cell, name_cell};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Node, NodeStatus};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -31,6 +34,12 @@ impl Behaviour for NodeStrategy {
     ];
     const FIELDS: &'static [&'static str] = &["spec.unschedulable"];
 
+    fn quantities(object: &mut Node, visit: &mut dyn FnMut(&mut Quantity)) {
+        let Some(status) = &mut object.status else { return };
+        quantities::list(status.capacity.as_mut(), visit);
+        quantities::list(status.allocatable.as_mut(), visit);
+    }
+
     fn set_defaults(node: &mut Node) {
         node.spec.get_or_insert_default();
         if let Some(status) = &mut node.status
@@ -41,6 +50,14 @@ impl Behaviour for NodeStrategy {
     }
 
     /// A status that comes with a new node stays: that is how agents register.
+    fn validate(object: &Node) -> Errors {
+        crate::validation::cluster::node(object)
+    }
+
+    fn validate_update(object: &Node, old: &Node) -> Errors {
+        crate::validation::cluster::node_update(object, old)
+    }
+
     fn cells(node: &Node, now: Timestamp) -> Vec<Value> {
         let empty = NodeStatus::default();
         let status = node.status.as_ref().unwrap_or(&empty);

@@ -1,12 +1,15 @@
 //! How a PersistentVolume behaves.
 
 use crate::ObjectMeta;
+use crate::field::Errors;
 use crate::meta;
 use crate::strategies::cells::UNSET;
 use crate::strategies::defaults::{text, value};
+use crate::strategies::quantities;
 use crate::strategy::{Behaviour, Column, age_cell, name_cell};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeStatus};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use serde_json::Value;
 
 /// See the module.
@@ -33,6 +36,10 @@ impl Behaviour for PersistentVolumeStrategy {
         Column::text("VolumeMode", "Whether the volume is a file system or a device.").wide(),
     ];
 
+    fn quantities(object: &mut PersistentVolume, visit: &mut dyn FnMut(&mut Quantity)) {
+        quantities::list(object.spec.as_mut().and_then(|it| it.capacity.as_mut()), visit);
+    }
+
     fn set_defaults(volume: &mut PersistentVolume) {
         let spec = volume.spec.get_or_insert_default();
         text(&mut spec.persistent_volume_reclaim_policy, "Retain");
@@ -45,6 +52,14 @@ impl Behaviour for PersistentVolumeStrategy {
     fn prepare_create(volume: &mut PersistentVolume) {
         let phase = Some("Pending".to_owned());
         volume.status = Some(PersistentVolumeStatus { phase, ..PersistentVolumeStatus::default() });
+    }
+
+    fn validate(object: &PersistentVolume) -> Errors {
+        crate::validation::storage::volume(object)
+    }
+
+    fn validate_update(object: &PersistentVolume, old: &PersistentVolume) -> Errors {
+        crate::validation::storage::volume_update(object, old)
     }
 
     fn cells(volume: &PersistentVolume, now: Timestamp) -> Vec<Value> {

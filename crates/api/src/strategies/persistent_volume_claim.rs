@@ -1,13 +1,16 @@
 //! How a PersistentVolumeClaim behaves.
 
+use crate::field::Errors;
 use crate::strategies::cells::UNSET;
 use crate::strategies::defaults::text;
 use crate::strategies::persistent_volume::{class_of, modes};
+use crate::strategies::quantities;
 use crate::strategy::{Behaviour, Column, age_cell, name_cell};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{
     PersistentVolumeClaim, PersistentVolumeClaimSpec, PersistentVolumeClaimStatus,
 };
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use serde_json::Value;
 
 /// See the module.
@@ -29,6 +32,11 @@ impl Behaviour for PersistentVolumeClaimStrategy {
         Column::text("VolumeMode", "Whether the volume is a file system or a device.").wide(),
     ];
 
+    fn quantities(object: &mut PersistentVolumeClaim, visit: &mut dyn FnMut(&mut Quantity)) {
+        quantities::claim(object.spec.as_mut(), visit);
+        quantities::list(object.status.as_mut().and_then(|it| it.capacity.as_mut()), visit);
+    }
+
     fn set_defaults(claim: &mut PersistentVolumeClaim) {
         default_spec(claim.spec.get_or_insert_default());
     }
@@ -36,6 +44,14 @@ impl Behaviour for PersistentVolumeClaimStrategy {
     fn prepare_create(claim: &mut PersistentVolumeClaim) {
         let phase = Some("Pending".to_owned());
         claim.status = Some(PersistentVolumeClaimStatus { phase, ..PersistentVolumeClaimStatus::default() });
+    }
+
+    fn validate(object: &PersistentVolumeClaim) -> Errors {
+        crate::validation::storage::claim(object)
+    }
+
+    fn validate_update(object: &PersistentVolumeClaim, old: &PersistentVolumeClaim) -> Errors {
+        crate::validation::storage::claim_update(object, old)
     }
 
     fn cells(claim: &PersistentVolumeClaim, now: Timestamp) -> Vec<Value> {

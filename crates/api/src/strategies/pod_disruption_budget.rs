@@ -1,5 +1,6 @@
 //! How a PodDisruptionBudget behaves.
 
+use crate::field::Errors;
 use crate::strategies::cells::int_or_string;
 use crate::strategy::{Behaviour, Column, age_cell, name_cell};
 use jiff::Timestamp;
@@ -29,6 +30,10 @@ impl Behaviour for PodDisruptionBudgetStrategy {
             expected_pods: zero,
             ..PodDisruptionBudgetStatus::default()
         });
+    }
+
+    fn validate(object: &PodDisruptionBudget) -> Errors {
+        crate::validation::policy::disruption_budget(object)
     }
 
     fn cells(budget: &PodDisruptionBudget, now: Timestamp) -> Vec<Value> {

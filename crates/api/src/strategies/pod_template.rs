@@ -2,9 +2,11 @@
 
 use crate::strategies::cells::{containers, labels};
 use crate::strategies::pod;
+use crate::strategies::quantities;
 use crate::strategy::{Behaviour, Column, name_cell};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::PodTemplate;
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use serde_json::Value;
 
 /// See the module.
@@ -19,6 +21,10 @@ impl Behaviour for PodTemplateStrategy {
         Column::text("Images", "Images of the pod's containers."),
         Column::text("Pod Labels", "Labels of the pod."),
     ];
+
+    fn quantities(object: &mut PodTemplate, visit: &mut dyn FnMut(&mut Quantity)) {
+        quantities::template(object.template.as_mut(), visit);
+    }
 
     fn set_defaults(object: &mut PodTemplate) {
         pod::defaults::template(object.template.get_or_insert_default());

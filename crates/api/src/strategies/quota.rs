@@ -1,9 +1,12 @@
 //! How a ResourceQuota and a LimitRange behave.
 
+use crate::field::Errors;
 use crate::strategies::cells::{CREATED_AT, created_at};
+use crate::strategies::quantities;
 use crate::strategy::{Behaviour, Column, age_cell, name_cell};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{LimitRange, LimitRangeItem, ResourceQuota, ResourceQuotaStatus};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use serde_json::Value;
 
 /// A ResourceQuota.
@@ -24,8 +27,19 @@ impl Behaviour for ResourceQuotaStrategy {
         Column::AGE,
     ];
 
+    fn quantities(object: &mut ResourceQuota, visit: &mut dyn FnMut(&mut Quantity)) {
+        quantities::list(object.spec.as_mut().and_then(|it| it.hard.as_mut()), visit);
+        let Some(status) = &mut object.status else { return };
+        quantities::list(status.hard.as_mut(), visit);
+        quantities::list(status.used.as_mut(), visit);
+    }
+
     fn prepare_create(quota: &mut ResourceQuota) {
         quota.status = Some(ResourceQuotaStatus::default());
+    }
+
+    fn validate(object: &ResourceQuota) -> Errors {
+        crate::validation::cluster::resource_quota(object)
     }
 
     fn cells(quota: &ResourceQuota, now: Timestamp) -> Vec<Value> {
@@ -51,8 +65,18 @@ impl Behaviour for LimitRangeStrategy {
     const GENERATION: bool = false;
     const COLUMNS: &'static [Column] = &[Column::NAME, CREATED_AT];
 
+    fn quantities(object: &mut LimitRange, visit: &mut dyn FnMut(&mut Quantity)) {
+        for item in object.spec.iter_mut().flat_map(|it| &mut it.limits) {
+            quantities::limits(item, visit);
+        }
+    }
+
     fn set_defaults(range: &mut LimitRange) {
         range.spec.iter_mut().flat_map(|it| &mut it.limits).for_each(default_item);
+    }
+
+    fn validate(object: &LimitRange) -> Errors {
+        crate::validation::cluster::limit_range(object)
     }
 
     fn cells(range: &LimitRange, _now: Timestamp) -> Vec<Value> {

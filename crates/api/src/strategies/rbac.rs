@@ -1,6 +1,7 @@
 //! How roles and their bindings behave.
 
 use crate::ObjectMeta;
+use crate::field::Errors;
 use crate::strategies::cells::{CREATED_AT, created_at};
 use crate::strategies::defaults::text;
 use crate::strategy::{Behaviour, Column, age_cell, name_cell};
@@ -39,6 +40,10 @@ impl Behaviour for RoleStrategy {
     const GENERATION: bool = false;
     const COLUMNS: &'static [Column] = ROLE_COLUMNS;
 
+    fn validate(object: &Role) -> Errors {
+        crate::validation::rbac::role(object)
+    }
+
     fn cells(role: &Role, _now: Timestamp) -> Vec<Value> {
         vec![name_cell(&role.metadata), created_at(&role.metadata).into()]
     }
@@ -48,6 +53,10 @@ impl Behaviour for ClusterRoleStrategy {
     type Object = ClusterRole;
     const GENERATION: bool = false;
     const COLUMNS: &'static [Column] = ROLE_COLUMNS;
+
+    fn validate(object: &ClusterRole) -> Errors {
+        crate::validation::rbac::cluster_role(object)
+    }
 
     fn cells(role: &ClusterRole, _now: Timestamp) -> Vec<Value> {
         vec![name_cell(&role.metadata), created_at(&role.metadata).into()]
@@ -63,6 +72,18 @@ impl Behaviour for RoleBindingStrategy {
         default_binding(&mut binding.role_ref, binding.subjects.as_deref_mut());
     }
 
+    fn validate(object: &RoleBinding) -> Errors {
+        crate::validation::rbac::binding(
+            &object.role_ref,
+            object.subjects.as_deref(),
+            &["Role", "ClusterRole"],
+        )
+    }
+
+    fn validate_update(object: &RoleBinding, old: &RoleBinding) -> Errors {
+        crate::validation::rbac::binding_update(&object.role_ref, &old.role_ref)
+    }
+
     fn cells(binding: &RoleBinding, now: Timestamp) -> Vec<Value> {
         binding_cells(&binding.metadata, &binding.role_ref, binding.subjects.as_deref(), now)
     }
@@ -75,6 +96,14 @@ impl Behaviour for ClusterRoleBindingStrategy {
 
     fn set_defaults(binding: &mut ClusterRoleBinding) {
         default_binding(&mut binding.role_ref, binding.subjects.as_deref_mut());
+    }
+
+    fn validate(object: &ClusterRoleBinding) -> Errors {
+        crate::validation::rbac::binding(&object.role_ref, object.subjects.as_deref(), &["ClusterRole"])
+    }
+
+    fn validate_update(object: &ClusterRoleBinding, old: &ClusterRoleBinding) -> Errors {
+        crate::validation::rbac::binding_update(&object.role_ref, &old.role_ref)
     }
 
     fn cells(binding: &ClusterRoleBinding, now: Timestamp) -> Vec<Value> {

@@ -1,12 +1,15 @@
 //! How a ReplicaSet behaves.
 
+use crate::field::Errors;
 use crate::strategies::cells::{CONTAINERS, IMAGES, SELECTOR, sorted};
 use crate::strategies::defaults::value;
 use crate::strategies::pod;
+use crate::strategies::quantities;
 use crate::strategies::workload::{scale_selector, wide_cells};
 use crate::strategy::{Behaviour, Column, ScaleView, SelectableField, age_cell, name_cell};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{ReplicaSet, ReplicaSetStatus};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use serde_json::Value;
 
 /// See the module.
@@ -29,6 +32,10 @@ impl Behaviour for ReplicaSetStrategy {
     const COLUMNS: &'static [Column] = COLUMNS;
     const FIELDS: &'static [&'static str] = &["status.replicas"];
 
+    fn quantities(object: &mut ReplicaSet, visit: &mut dyn FnMut(&mut Quantity)) {
+        quantities::template(object.spec.template.as_mut(), visit);
+    }
+
     fn set_defaults(set: &mut ReplicaSet) {
         value(&mut set.spec.replicas, 1);
         pod::defaults::template(set.spec.template.get_or_insert_default());
@@ -36,6 +43,14 @@ impl Behaviour for ReplicaSetStrategy {
 
     fn prepare_create(set: &mut ReplicaSet) {
         set.status = Some(ReplicaSetStatus::default());
+    }
+
+    fn validate(object: &ReplicaSet) -> Errors {
+        crate::validation::workload::replica_set(object)
+    }
+
+    fn validate_update(object: &ReplicaSet, old: &ReplicaSet) -> Errors {
+        crate::validation::workload::replica_set_update(object, old)
     }
 
     fn cells(set: &ReplicaSet, now: Timestamp) -> Vec<Value> {

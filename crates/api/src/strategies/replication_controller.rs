@@ -1,13 +1,16 @@
 //! How a ReplicationController behaves.
 
+use crate::field::Errors;
 use crate::strategies::cells::map_selector;
 use crate::strategies::defaults::value;
 use crate::strategies::pod;
+use crate::strategies::quantities;
 use crate::strategies::replica_set;
 use crate::strategies::workload::wide_cells;
 use crate::strategy::{Behaviour, Column, ScaleView, SelectableField, age_cell, name_cell};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ReplicationController, ReplicationControllerStatus};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use serde_json::Value;
 
 /// See the module.
@@ -18,6 +21,10 @@ impl Behaviour for ReplicationControllerStrategy {
     type Object = ReplicationController;
     const COLUMNS: &'static [Column] = replica_set::COLUMNS;
     const FIELDS: &'static [&'static str] = &["status.replicas"];
+
+    fn quantities(object: &mut ReplicationController, visit: &mut dyn FnMut(&mut Quantity)) {
+        quantities::template(object.spec.as_mut().and_then(|it| it.template.as_mut()), visit);
+    }
 
     /// Without a selector or labels, those of the template are taken.
     fn set_defaults(controller: &mut ReplicationController) {
@@ -36,6 +43,10 @@ impl Behaviour for ReplicationControllerStrategy {
 
     fn prepare_create(controller: &mut ReplicationController) {
         controller.status = Some(ReplicationControllerStatus::default());
+    }
+
+    fn validate(object: &ReplicationController) -> Errors {
+        crate::validation::workload::replication_controller(object)
     }
 
     fn cells(controller: &ReplicationController, now: Timestamp) -> Vec<Value> {

@@ -1,5 +1,6 @@
 //! How a Secret behaves. `stringData` is a way of writing `data`: it is never stored.
 
+use crate::field::Errors;
 use crate::strategies::defaults::text;
 use crate::strategy::{Behaviour, Column, SelectableField, age_cell, name_cell};
 use jiff::Timestamp;
@@ -34,6 +35,14 @@ impl Behaviour for SecretStrategy {
         if secret.type_.as_deref().is_none_or(str::is_empty) {
             secret.type_.clone_from(&old.type_);
         }
+    }
+
+    fn validate(object: &Secret) -> Errors {
+        crate::validation::config::secret(object)
+    }
+
+    fn validate_update(object: &Secret, old: &Secret) -> Errors {
+        crate::validation::config::secret_update(object, old)
     }
 
     fn cells(secret: &Secret, now: Timestamp) -> Vec<Value> {

@@ -2,6 +2,7 @@
 //!
 //! An update that leaves allocated values out keeps them; a change of type drops those that the new type has not.
 
+use crate::field::Errors;
 use crate::strategies::cells::{NONE, SELECTOR, UNKNOWN, labels, or_none};
 use crate::strategies::defaults::{text, value};
 use crate::strategy::{Behaviour, Column, SelectableField, age_cell, name_cell};
@@ -59,6 +60,14 @@ impl Behaviour for ServiceStrategy {
             }
             choose_families(spec);
         }
+    }
+
+    fn validate(object: &Service) -> Errors {
+        crate::validation::service::validate(object)
+    }
+
+    fn validate_update(object: &Service, old: &Service) -> Errors {
+        crate::validation::service::validate_update(object, old)
     }
 
     fn cells(service: &Service, now: Timestamp) -> Vec<Value> {

@@ -1,13 +1,16 @@
 //! How a StatefulSet behaves.
 
+use crate::field::Errors;
 use crate::strategies::cells::{CONTAINERS, IMAGES};
 use crate::strategies::defaults::{text, value};
+use crate::strategies::quantities;
 use crate::strategies::workload::{scale_selector, wide_cells};
 use crate::strategies::{persistent_volume_claim, pod};
 use crate::strategy::{Behaviour, Column, ScaleView, age_cell, name_cell};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{StatefulSet, StatefulSetSpec, StatefulSetStatus};
 use k8s_openapi::api::core::v1::PersistentVolumeClaimStatus;
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use serde_json::Value;
 
 /// See the module.
@@ -24,12 +27,27 @@ impl Behaviour for StatefulSetStrategy {
         IMAGES,
     ];
 
+    fn quantities(object: &mut StatefulSet, visit: &mut dyn FnMut(&mut Quantity)) {
+        quantities::template(Some(&mut object.spec.template), visit);
+        for claim in object.spec.volume_claim_templates.iter_mut().flatten() {
+            quantities::claim(claim.spec.as_mut(), visit);
+        }
+    }
+
     fn set_defaults(set: &mut StatefulSet) {
         default_spec(&mut set.spec);
     }
 
     fn prepare_create(set: &mut StatefulSet) {
         set.status = Some(StatefulSetStatus { available_replicas: Some(0), ..StatefulSetStatus::default() });
+    }
+
+    fn validate(object: &StatefulSet) -> Errors {
+        crate::validation::workload::stateful_set(object)
+    }
+
+    fn validate_update(object: &StatefulSet, old: &StatefulSet) -> Errors {
+        crate::validation::workload::stateful_set_update(object, old)
     }
 
     fn cells(set: &StatefulSet, now: Timestamp) -> Vec<Value> {

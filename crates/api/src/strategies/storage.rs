@@ -1,5 +1,6 @@
 //! How the kinds of the group storage.k8s.io behave.
 
+use crate::field::Errors;
 use crate::meta;
 use crate::strategies::cells::UNSET;
 use crate::strategies::defaults::{text, value};
@@ -8,6 +9,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::storage::v1::{
     CSIDriver, CSINode, CSIStorageCapacity, StorageClass, VolumeAttachment, VolumeAttributesClass,
 };
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use serde_json::Value;
 
 /// A StorageClass.
@@ -54,6 +56,14 @@ impl Behaviour for StorageClassStrategy {
     fn set_defaults(class: &mut StorageClass) {
         text(&mut class.reclaim_policy, "Delete");
         text(&mut class.volume_binding_mode, "Immediate");
+    }
+
+    fn validate(object: &StorageClass) -> Errors {
+        crate::validation::storage::class(object)
+    }
+
+    fn validate_update(object: &StorageClass, old: &StorageClass) -> Errors {
+        crate::validation::storage::class_update(object, old)
     }
 
     fn cells(class: &StorageClass, now: Timestamp) -> Vec<Value> {
@@ -174,6 +184,10 @@ impl Behaviour for CsiStorageCapacityStrategy {
         Column::text("StorageClassName", "The class."),
         Column::text("Capacity", "How much storage is free."),
     ];
+
+    fn quantities(object: &mut CSIStorageCapacity, visit: &mut dyn FnMut(&mut Quantity)) {
+        object.capacity.iter_mut().chain(&mut object.maximum_volume_size).for_each(visit);
+    }
 
     fn cells(capacity: &CSIStorageCapacity, _now: Timestamp) -> Vec<Value> {
         let free = capacity.capacity.as_ref().map_or_else(|| UNSET.to_owned(), |it| it.0.clone());

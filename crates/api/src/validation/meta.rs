@@ -36,7 +36,7 @@ pub fn validate(kind: Kind, meta: &ObjectMeta) -> Errors {
     labels(&mut errors, &path.child("labels"), meta.labels.as_ref());
     annotations(&mut errors, &path.child("annotations"), meta.annotations.as_ref());
     owners(&mut errors, &path.child("ownerReferences"), meta.owner_references.as_deref().unwrap_or_default());
-    finalizers(&mut errors, &path.child("finalizers"), meta.finalizers.as_deref().unwrap_or_default());
+    finalizers(&mut errors, &path.child("finalizers"), kind, meta.finalizers.as_deref().unwrap_or_default());
     errors
 }
 
@@ -166,10 +166,12 @@ fn owners(errors: &mut Errors, path: &Path, owners: &[OwnerReference]) {
     }
 }
 
-fn finalizers(errors: &mut Errors, path: &Path, finalizers: &[String]) {
+fn finalizers(errors: &mut Errors, path: &Path, kind: Kind, finalizers: &[String]) {
     for (index, finalizer) in finalizers.iter().enumerate() {
         all(errors, path, finalizer, names::qualified_name(finalizer));
-        if !finalizer.contains('/') && !STANDARD_FINALIZERS.contains(&finalizer.as_str()) {
+        let standard = finalizer.contains('/') || STANDARD_FINALIZERS.contains(&finalizer.as_str());
+        // Custom kinds may use any name.
+        if !standard && Kind::all().any(|it| it == kind) {
             let detail = "name is neither a standard finalizer name nor is it fully qualified";
             errors.push(Error::invalid(&path.index(index), finalizer.as_str(), detail));
         }

@@ -3,6 +3,18 @@
 //! Start at [`meta`], which every kind passes; then [`pod`]. [`names`] holds the formats. A kind's rules are called
 //! from its strategy. Whether other objects exist is not asked here: that is admission's or a controller's.
 
+pub mod batch;
+pub mod cluster;
 pub(crate) mod common;
+pub mod config;
+pub mod extension;
 pub mod meta;
 pub mod names;
+pub mod network;
+pub mod pod;
+pub mod policy;
+pub mod rbac;
+pub mod schedule;
+pub mod service;
+pub mod storage;
+pub mod workload;

@@ -4,6 +4,7 @@ pub mod convert;
 
 pub use convert::{from_core, to_core};
 
+use crate::field::Errors;
 use crate::strategies::cells::{UNKNOWN, since};
 use crate::strategy::{Behaviour, Column, SelectableField};
 use jiff::Timestamp;
@@ -49,6 +50,10 @@ impl Behaviour for EventStrategy {
         "source",
         "type",
     ];
+
+    fn validate(object: &Event) -> Errors {
+        crate::validation::cluster::event(object)
+    }
 
     fn cells(event: &Event, now: Timestamp) -> Vec<Value> {
         cells(event, now)

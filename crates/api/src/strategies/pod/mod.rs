@@ -3,9 +3,12 @@
 pub(crate) mod columns;
 pub(crate) mod defaults;
 
+use crate::field::Errors;
+use crate::strategies::quantities;
 use crate::strategy::{Behaviour, Column, SelectableField};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Pod, PodStatus};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use serde_json::Value;
 
 /// See the module.
@@ -25,6 +28,10 @@ impl Behaviour for PodStrategy {
         "status.podIP",
         "status.nominatedNodeName",
     ];
+
+    fn quantities(object: &mut Pod, visit: &mut dyn FnMut(&mut Quantity)) {
+        quantities::pod(object.spec.as_mut(), visit);
+    }
 
     fn set_defaults(pod: &mut Pod) {
         defaults::pod(pod.spec.get_or_insert_default());
@@ -46,6 +53,14 @@ impl Behaviour for PodStrategy {
         if let Some(status) = &mut pod.status {
             status.qos_class = qos.or_else(|| status.qos_class.take());
         }
+    }
+
+    fn validate(object: &Pod) -> Errors {
+        crate::validation::pod::validate(object)
+    }
+
+    fn validate_update(object: &Pod, old: &Pod) -> Errors {
+        crate::validation::pod::update::validate(object, old)
     }
 
     fn cells(pod: &Pod, now: Timestamp) -> Vec<Value> {

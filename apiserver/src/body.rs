@@ -1,0 +1,232 @@
+//! Request bodies: how long they may be, what they are written in, and what they decode to.
+//!
+//! Start at [`read`], then [`Content::object`] for objects of the table and [`Content::plain`] for everything else
+//! (options, scales, reviews). JSON, YAML and protobuf end up as the same typed objects.
+
+use crate::request::Query;
+use crate::strict;
+use api::{ApiError, Kind, Object};
+use axum::body::Body;
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// The longest body that is read, as upstream.
+pub(crate) const LIMIT: usize = 3 << 20;
+
+/// What a body is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Media {
+    Json,
+    Yaml,
+    Protobuf,
+}
+
+/// What to do with fields that the kind does not have, or that stand there twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FieldValidation {
+    Ignore,
+    Warn,
+    Strict,
+}
+
+impl FieldValidation {
+    pub(crate) fn of(query: &Query) -> Result<Self, ApiError> {
+        match query.get("fieldValidation") {
+            None | Some("Warn") => Ok(Self::Warn),
+            Some("Strict") => Ok(Self::Strict),
+            Some("Ignore") => Ok(Self::Ignore),
+            Some(other) => {
+                let message = format!("fieldValidation parameter {other:?} must be one of: Ignore, Warn, Strict");
+                Err(ApiError::bad_request(message))
+            }
+        }
+    }
+}
+
+/// Reads a body to its end.
+pub(crate) async fn read(body: Body) -> Result<Bytes, ApiError> {
+    match Limited::new(body, LIMIT).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(ApiError::too_large(LIMIT)),
+        Err(error) => Err(ApiError::bad_request(format!("failed to read the body: {error}"))),
+    }
+}
+
+/// A body that was read, with what it is written in.
+#[derive(Clone, Debug)]
+pub(crate) struct Content {
+    media: Media,
+    bytes: Bytes,
+}
+
+impl Content {
+    pub(crate) fn new(headers: &HeaderMap, bytes: Bytes) -> Result<Self, ApiError> {
+        Ok(Self { media: media_of(headers)?, bytes })
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// An object of this kind. What field validation finds is refused or added to the warnings.
+    pub(crate) fn object(
+        &self,
+        kind: Kind,
+        validation: FieldValidation,
+        warnings: &mut Vec<String>,
+    ) -> Result<Object, ApiError> {
+        if self.media == Media::Protobuf {
+            let tree = self.tree()?;
+            return kind.decode_value(tree.clone()).map_err(|error| undecodable(kind, &tree, &error));
+        }
+        let json = match self.media {
+            Media::Yaml => serde_json::to_vec(&self.tree()?).map_err(ApiError::internal)?.into(),
+            _ => self.bytes.clone(),
+        };
+        decode(kind, &json, validation, warnings)
+    }
+
+    /// Anything else.
+    pub(crate) fn plain<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
+        let result = match self.media {
+            Media::Json => serde_json::from_slice(&self.bytes),
+            Media::Yaml | Media::Protobuf => serde_json::from_value(self.tree()?),
+        };
+        result.map_err(|error| ApiError::bad_request(format!("couldn't decode the body: {error}")))
+    }
+
+    fn tree(&self) -> Result<Value, ApiError> {
+        match self.media {
+            Media::Json => serde_json::from_slice(&self.bytes)
+                .map_err(|error| ApiError::bad_request(format!("the object provided is unrecognized: {error}"))),
+            Media::Yaml => yaml(&self.bytes),
+            Media::Protobuf => wire::decode(&self.bytes).map_err(|error| ApiError::bad_request(error.to_string())),
+        }
+    }
+}
+
+/// The one document of a YAML text.
+pub(crate) fn yaml(text: &[u8]) -> Result<Value, ApiError> {
+    let text = std::str::from_utf8(text).map_err(|_| ApiError::bad_request("the body is not UTF-8"))?;
+    let documents = api::yaml::documents(text);
+    let documents = documents.map_err(|error| ApiError::bad_request(format!("error parsing YAML: {error}")))?;
+    match <[Value; 1]>::try_from(documents) {
+        Ok([document]) => Ok(document),
+        Err(_) => Err(ApiError::bad_request("the body must be exactly one YAML document")),
+    }
+}
+
+/// Decodes JSON with field validation; also what patches give.
+pub(crate) fn decode(
+    kind: Kind,
+    json: &[u8],
+    validation: FieldValidation,
+    warnings: &mut Vec<String>,
+) -> Result<Object, ApiError> {
+    let refused = |error: serde_json::Error| {
+        let tree = serde_json::from_slice(json).unwrap_or(Value::Null);
+        undecodable(kind, &tree, &error)
+    };
+    if validation == FieldValidation::Ignore {
+        return kind.decode(json).map_err(refused);
+    }
+    let mut found: Vec<String> =
+        strict::duplicates(json).iter().map(|it| format!("duplicate field {it:?}")).collect();
+    let mut unknown = |path: String| found.push(format!("unknown field {:?}", strict::dotted(&path)));
+    let object = kind.decode_strictly(json, &mut unknown).map_err(refused)?;
+    if validation == FieldValidation::Strict && !found.is_empty() {
+        return Err(cannot_be_handled(kind, &format!("strict decoding error: {}", found.join(", "))));
+    }
+    warnings.append(&mut found);
+    Ok(object)
+}
+
+fn undecodable(kind: Kind, tree: &Value, error: &serde_json::Error) -> ApiError {
+    let (row, text) = (kind.row(), |field: &str| tree.get(field).and_then(Value::as_str));
+    let expected = row.api_version();
+    if let Some(version) = text("apiVersion").filter(|it| *it != expected) {
+        let message = format!(
+            "the API version in the data ({version}) does not match the expected API version ({expected})"
+        );
+        return ApiError::bad_request(message);
+    }
+    if let Some(other) = text("kind").filter(|it| *it != row.kind) {
+        let message = format!("the kind in the data ({other}) does not match the expected kind ({})", row.kind);
+        return ApiError::bad_request(message);
+    }
+    cannot_be_handled(kind, &error.to_string())
+}
+
+fn cannot_be_handled(kind: Kind, why: &str) -> ApiError {
+    let row = kind.row();
+    let message = format!("{} in version {:?} cannot be handled as a {}: {why}", row.kind, row.version, row.kind);
+    ApiError::bad_request(message)
+}
+
+fn media_of(headers: &HeaderMap) -> Result<Media, ApiError> {
+    let Some(header) = headers.get(CONTENT_TYPE) else { return Ok(Media::Json) };
+    let media = media_type(header.to_str().unwrap_or_default());
+    match media.as_str() {
+        "" | "application/json" | "*/*" => Ok(Media::Json),
+        "application/yaml" => Ok(Media::Yaml),
+        wire::MEDIA_TYPE => Ok(Media::Protobuf),
+        other => Err(unsupported(other, &["application/json", "application/yaml", wire::MEDIA_TYPE])),
+    }
+}
+
+/// The media type without its parameters.
+pub(crate) fn media_type(header: &str) -> String {
+    header.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+/// The 415 that names what would be understood.
+pub(crate) fn unsupported(media: &str, understood: &[&str]) -> ApiError {
+    ApiError::unsupported_media_type(format!(
+        "the body of the request was in an unknown format - accepted media types include: {} (got {media:?})",
+        understood.join(", ")
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use api::Resource;
+    use api::k8s::api::core::v1::ConfigMap;
+
+    fn check(content_type: &str, body: &str, validation: FieldValidation, expect: Result<&[&str], (u16, &str)>) {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, content_type.parse().unwrap());
+        let mut warnings = Vec::new();
+        let got = Content::new(&headers, Bytes::copy_from_slice(body.as_bytes()))
+            .and_then(|it| it.object(ConfigMap::KIND, validation, &mut warnings));
+        match (got, expect) {
+            (Ok(_), Ok(expect)) => assert_eq!(warnings, expect, "{body}"),
+            (Err(error), Err((code, part))) => {
+                assert_eq!(error.code(), code, "{body}: {error}");
+                assert!(error.message().contains(part), "{body}: {error}");
+            }
+            (got, expect) => panic!("{body}: {got:?} instead of {expect:?}"),
+        }
+    }
+
+    #[test]
+    fn bodies_decode_or_say_why_not() {
+        use FieldValidation::{Ignore, Strict, Warn};
+        let json = "application/json";
+        check(json, r#"{"metadata":{"name":"a"}}"#, Warn, Ok(&[]));
+        check("application/yaml; charset=utf-8", "metadata: {name: a}", Warn, Ok(&[]));
+        check("text/csv", "a", Warn, Err((415, "application/json")));
+        check(json, "{", Warn, Err((400, "cannot be handled as a ConfigMap")));
+        check(json, "[]", Warn, Err((400, "cannot be handled as a ConfigMap")));
+        check(json, r#"{"kind":"Secret"}"#, Warn, Err((400, "the kind in the data (Secret)")));
+        check(json, r#"{"apiVersion":"apps/v1"}"#, Warn, Err((400, "the API version in the data (apps/v1)")));
+        check(json, r#"{"extra":1}"#, Warn, Ok(&["unknown field \"extra\""]));
+        check(json, r#"{"extra":1}"#, Ignore, Ok(&[]));
+        check(json, r#"{"metadata":{"x":1}}"#, Strict, Err((400, "strict decoding error: unknown field \"metadata.x\"")));
+        check(json, r#"{"data":{},"data":{}}"#, Strict, Err((400, "duplicate field \"data\"")));
+    }
+}

@@ -1,0 +1,67 @@
+//! What a server is told when it starts.
+
+use access::UserInfo;
+use daemon::metrics::Registry;
+use daemon::{Clock, Random};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Where objects are kept.
+#[derive(Clone, Debug)]
+pub enum Storage {
+    /// On disk.
+    Directory(PathBuf),
+    /// Nowhere: they end with the process.
+    Memory,
+}
+
+/// What a server is told when it starts.
+#[derive(Clone)]
+pub struct Config {
+    /// Where objects are kept.
+    pub storage: Storage,
+    /// Where HTTPS is served; a port of 0 takes a free one. Empty for callers of the same process only.
+    pub listen: Vec<SocketAddr>,
+    /// Where services get their addresses from, such as `10.96.0.0/16`.
+    pub service_cidr: String,
+    /// What the endpoints of the service `kubernetes` say; the first bound address when none is given.
+    pub advertise: Option<SocketAddr>,
+    /// Bearer tokens that never end, and whose they are.
+    pub static_tokens: Vec<(String, UserInfo)>,
+    /// The time.
+    pub clock: Clock,
+    /// Where UIDs and generated names come from.
+    pub random: Random,
+    /// What `/metrics` shows; daemons of one process share it.
+    pub metrics: Registry,
+}
+
+impl Config {
+    /// The defaults: the system's clock and chance, no listeners.
+    pub fn new(storage: Storage) -> Self {
+        Self {
+            storage,
+            listen: Vec::new(),
+            service_cidr: "10.96.0.0/16".to_owned(),
+            advertise: None,
+            static_tokens: Vec::new(),
+            clock: Clock::system(),
+            random: Random::system(),
+            metrics: Registry::new(),
+        }
+    }
+}
+
+/// Keys and certificates; crate `pki` makes them.
+#[derive(Debug)]
+pub struct Material {
+    /// What HTTPS is served with.
+    pub serving: pki::Pair,
+    /// The authority that client certificates, and the serving certificates of nodes, are checked against.
+    pub ca_pem: String,
+    /// What the server shows to nodes; without it, logs and exec are refused.
+    pub kubelet_client: Option<pki::Pair>,
+    /// Signs and checks the tokens of service accounts.
+    pub tokens: Arc<pki::tokens::Signer>,
+}

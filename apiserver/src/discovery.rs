@@ -1,0 +1,215 @@
+//! What the server serves, as clients discover it: derived from the table, for the old and the aggregated form.
+//!
+//! Start at [`Discovery::of`]. The documents are made once; custom resources will make them anew when their definitions
+//! change.
+
+use crate::handlers::subresource;
+use api::resources::Row;
+use api::{Kind, Subresource};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// Groups in the order in which upstream lists them; others follow by name.
+const ORDER: &[&str] = &[
+    "",
+    "apps",
+    "events.k8s.io",
+    "authentication.k8s.io",
+    "authorization.k8s.io",
+    "autoscaling",
+    "batch",
+    "certificates.k8s.io",
+    "networking.k8s.io",
+    "policy",
+    "rbac.authorization.k8s.io",
+    "storage.k8s.io",
+    "admissionregistration.k8s.io",
+    "apiextensions.k8s.io",
+    "scheduling.k8s.io",
+    "coordination.k8s.io",
+    "node.k8s.io",
+    "discovery.k8s.io",
+];
+
+/// The kinds of one group and version.
+pub(crate) struct GroupVersion {
+    pub(crate) group: &'static str,
+    pub(crate) version: &'static str,
+    pub(crate) kinds: Vec<Kind>,
+}
+
+/// All groups and versions, in discovery order.
+pub(crate) struct Discovery {
+    pub(crate) versions: Vec<GroupVersion>,
+}
+
+impl Discovery {
+    /// The discovery of these kinds.
+    pub(crate) fn of(kinds: impl Iterator<Item = Kind>) -> Self {
+        let mut found: BTreeMap<(usize, &'static str, &'static str), Vec<Kind>> = BTreeMap::new();
+        for kind in kinds {
+            let row = kind.row();
+            let order = ORDER.iter().position(|it| *it == row.group).unwrap_or(ORDER.len());
+            found.entry((order, row.group, row.version)).or_default().push(kind);
+        }
+        let versions =
+            found.into_iter().map(|((_, group, version), kinds)| GroupVersion { group, version, kinds });
+        Self { versions: versions.collect() }
+    }
+
+    fn groups(&self) -> Vec<&'static str> {
+        let mut groups: Vec<&'static str> = self.versions.iter().map(|it| it.group).collect();
+        groups.dedup();
+        groups
+    }
+
+    fn versions_of(&self, group: &str) -> Vec<&GroupVersion> {
+        self.versions.iter().filter(|it| it.group == group).collect()
+    }
+
+    /// `/api`.
+    pub(crate) fn core(&self, address: &str) -> Value {
+        json!({
+            "kind": "APIVersions",
+            "versions": ["v1"],
+            "serverAddressByClientCIDRs": [{ "clientCIDR": "0.0.0.0/0", "serverAddress": address }],
+        })
+    }
+
+    /// `/apis`.
+    pub(crate) fn group_list(&self) -> Value {
+        let groups = self.groups().into_iter().filter(|it| !it.is_empty());
+        let groups: Vec<Value> = groups.map(|it| self.describe_group(it)).collect();
+        json!({ "kind": "APIGroupList", "apiVersion": "v1", "groups": groups })
+    }
+
+    /// `/apis/GROUP`.
+    pub(crate) fn group(&self, group: &str) -> Option<Value> {
+        if self.versions_of(group).is_empty() || group.is_empty() {
+            return None;
+        }
+        let mut described = self.describe_group(group);
+        (described["kind"], described["apiVersion"]) = ("APIGroup".into(), "v1".into());
+        Some(described)
+    }
+
+    fn describe_group(&self, group: &str) -> Value {
+        let version = |it: &&GroupVersion| json!({ "groupVersion": it.name(), "version": it.version });
+        let versions: Vec<Value> = self.versions_of(group).iter().map(version).collect();
+        json!({ "name": group, "preferredVersion": versions.first(), "versions": versions })
+    }
+
+    /// `/api/v1` and `/apis/GROUP/VERSION`.
+    pub(crate) fn resources(&self, group: &str, version: &str) -> Option<Value> {
+        let found = self.versions.iter().find(|it| it.group == group && it.version == version)?;
+        let resources: Vec<Value> = found.kinds.iter().flat_map(|it| resources_of(it.row())).collect();
+        Some(json!({
+            "kind": "APIResourceList", "apiVersion": "v1", "groupVersion": found.name(), "resources": resources,
+        }))
+    }
+
+    /// Everything in one document: `/api` for the core group, `/apis` for the others.
+    pub(crate) fn aggregated(&self, core: bool) -> Value {
+        let groups = self.groups().into_iter().filter(|it| it.is_empty() == core);
+        let items: Vec<Value> = groups.map(|it| self.aggregated_group(it)).collect();
+        json!({
+            "kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items,
+        })
+    }
+
+    fn aggregated_group(&self, group: &str) -> Value {
+        let version = |it: &&GroupVersion| {
+            let resources: Vec<Value> = it.kinds.iter().map(|it| aggregated_resource(it.row())).collect();
+            json!({ "version": it.version, "freshness": "Current", "resources": resources })
+        };
+        let versions: Vec<Value> = self.versions_of(group).iter().map(version).collect();
+        let name = if group.is_empty() { json!({}) } else { json!({ "name": group }) };
+        json!({ "metadata": name, "versions": versions })
+    }
+}
+
+impl GroupVersion {
+    /// `apps/v1`, or `v1`.
+    fn name(&self) -> String {
+        self.kinds.first().map(|it| it.row().api_version()).unwrap_or_default()
+    }
+}
+
+/// The resource and its subresources, as the old form lists them.
+fn resources_of(row: &Row) -> Vec<Value> {
+    let mut own = json!({
+        "name": row.plural, "singularName": row.singular, "namespaced": row.namespaced(), "kind": row.kind,
+        "verbs": row.verbs.names(),
+    });
+    if !row.short_names.is_empty() {
+        own["shortNames"] = json!(row.short_names);
+    }
+    if !row.categories.is_empty() {
+        own["categories"] = json!(row.categories);
+    }
+    let below = row.subresources.iter().map(|it| subresource_of(row, *it));
+    std::iter::once(own).chain(below).collect()
+}
+
+fn subresource_of(row: &Row, below: Subresource) -> Value {
+    let mut described = json!({
+        "name": format!("{}/{}", row.plural, below.name()), "singularName": "", "namespaced": row.namespaced(),
+        "kind": row.kind, "verbs": subresource::verbs(below),
+    });
+    if let Some((group, version, kind)) = subresource::kind(below) {
+        described["kind"] = kind.into();
+        if group != row.group {
+            (described["group"], described["version"]) = (group.into(), version.into());
+        }
+    }
+    described
+}
+
+fn aggregated_resource(row: &Row) -> Value {
+    let mut own = json!({
+        "resource": row.plural,
+        "responseKind": { "group": row.group, "version": row.version, "kind": row.kind },
+        "scope": if row.namespaced() { "Namespaced" } else { "Cluster" },
+        "singularResource": row.singular,
+        "verbs": row.verbs.names(),
+    });
+    if !row.short_names.is_empty() {
+        own["shortNames"] = json!(row.short_names);
+    }
+    if !row.categories.is_empty() {
+        own["categories"] = json!(row.categories);
+    }
+    let below = row.subresources.iter().map(|it| {
+        let (group, version, kind) = subresource::kind(*it).unwrap_or((row.group, row.version, row.kind));
+        json!({
+            "subresource": it.name(),
+            "responseKind": { "group": group, "version": version, "kind": kind },
+            "verbs": subresource::verbs(*it),
+        })
+    });
+    let below: Vec<Value> = below.collect();
+    if !below.is_empty() {
+        own["subresources"] = below.into();
+    }
+    own
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_discovered_once() {
+        let discovery = Discovery::of(Kind::all());
+        let listed: usize = discovery.versions.iter().map(|it| it.kinds.len()).sum();
+        assert_eq!(listed, Kind::all().count());
+        let core = discovery.resources("", "v1").unwrap();
+        let names: Vec<&str> =
+            core["resources"].as_array().unwrap().iter().filter_map(|it| it["name"].as_str()).collect();
+        assert!(names.contains(&"pods/exec") && names.contains(&"serviceaccounts/token"), "{names:?}");
+        let apps = discovery.group("apps").unwrap();
+        assert_eq!(apps["preferredVersion"]["groupVersion"], "apps/v1");
+        assert!(discovery.group("nosuch.example").is_none());
+        assert_eq!(discovery.aggregated(true)["items"][0]["versions"][0]["version"], "v1");
+    }
+}

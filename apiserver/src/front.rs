@@ -1,0 +1,89 @@
+//! The way of every request: who asks, for what, with which right, and then the handler.
+//!
+//! Start at [`Front::serve`]. HTTPS and callers in this process come through here alike.
+
+use crate::authn::{self, Identity};
+use crate::cache::selection::Selection;
+use crate::handlers;
+use crate::request::{self, Query, ResourcePath, Route, Verb};
+use crate::respond::{self, Answer, Response};
+use crate::state::State;
+use crate::{authz, endpoints};
+use access::UserInfo;
+use api::{ApiError, Kind};
+use axum::Router;
+use axum::body::Body;
+use daemon::clock;
+use http::Request;
+use std::sync::Arc;
+use tower::ServiceExt;
+
+/// The server without its sockets; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Front {
+    pub(crate) state: Arc<State>,
+    endpoints: Router,
+}
+
+impl Front {
+    pub(crate) fn new(state: Arc<State>) -> Self {
+        Self { endpoints: endpoints::router(state.clone()), state }
+    }
+
+    /// Answers a request. A refusal is an answer too.
+    pub(crate) async fn serve(&self, request: Request<Body>) -> Response {
+        let began = clock::instant();
+        let query = Query::parse(request.uri().query());
+        let route = request::route(request.method(), request.uri().path(), &query);
+        let (verb, resource) = match &route {
+            Route::Resource(path) => (path.verb.name(), known_plural(path)),
+            Route::Other(_) | Route::NotAllowed => ("other", ""),
+        };
+        let answer = self.answer(route, query, request).await;
+        let response = answer.unwrap_or_else(|error| respond::refusal(&error));
+        self.state.metrics.answered(verb, resource, response.status().as_u16(), began.elapsed());
+        response
+    }
+
+    async fn answer(&self, route: Route, query: Query, request: Request<Body>) -> Answer {
+        let state = &self.state;
+        let identity = request.extensions().get::<Identity>();
+        let user = authn::authenticate(state, identity, request.headers())?;
+        let user = authn::impersonated(state, &user, request.headers())?;
+        match route {
+            Route::NotAllowed => Err(ApiError::method_not_allowed()),
+            Route::Other(path) => self.other(&user, path, request).await,
+            Route::Resource(path) => {
+                authz::check_resource(state, &user, &path, pinned_name(&path, &query).as_deref())?;
+                let (parts, body) = request.into_parts();
+                handlers::handle(state, path, query, user, parts, body).await
+            }
+        }
+    }
+
+    async fn other(&self, user: &UserInfo, path: String, mut request: Request<Body>) -> Answer {
+        let method = request.method().as_str().to_ascii_lowercase();
+        authz::check_path(&self.state, user, &method, &path)?;
+        if path != request.uri().path() {
+            let query = request.uri().query().map(|it| format!("?{it}")).unwrap_or_default();
+            *request.uri_mut() = format!("{path}{query}").parse().map_err(|_| ApiError::no_route())?;
+        }
+        let response = self.endpoints.clone().oneshot(request).await;
+        response.map_err(|never| match never {})
+    }
+}
+
+/// Only names of the table become labels of metrics.
+fn known_plural(path: &ResourcePath) -> &'static str {
+    Kind::find(&path.group, &path.version, &path.resource).map_or("", |it| it.row().plural)
+}
+
+/// The name that a field selector pins: rights to single objects count for such lists, too.
+fn pinned_name(path: &ResourcePath, query: &Query) -> Option<String> {
+    if !matches!(path.verb, Verb::List | Verb::Watch | Verb::DeleteCollection) {
+        return None;
+    }
+    let fields = api::selector::FieldSelector::parse(query.get("fieldSelector")?).ok()?;
+    let selection = Selection { fields, ..Selection::default() };
+    selection.pinned_name().map(str::to_owned)
+}

@@ -1,0 +1,200 @@
+//! Changing an object that exists: the one way for updates, patches, status, scale, bindings and approvals.
+//!
+//! Start at [`change`]. Read, edit, check, write on the condition that nobody wrote in between; when somebody did, do it
+//! again from what is there now. An edit that carries a resourceVersion then fails by itself, since it no longer is
+//! the object's; one that carries none goes through. An edit that changes nothing writes nothing.
+
+use crate::admission::{Attempt, Operation};
+use crate::cache::entry::Entry;
+use crate::metadata;
+use crate::state::{State, cache_key};
+use crate::versions::{to_served, to_stored};
+use access::UserInfo;
+use api::field::Errors;
+use api::{ApiError, Key, Kind, Object, delete, path};
+use bytes::Bytes;
+use std::sync::Arc;
+use store::{Condition, Op, Txn};
+
+/// How often an edit is tried again when others write in between.
+const ATTEMPTS: usize = 6;
+
+/// Which part of an object an edit may change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Everything but the status.
+    Main,
+    /// The status and nothing else.
+    Status,
+    /// What the handler itself lets through, such as the node of a binding: rules for updates do not apply.
+    Chosen,
+}
+
+/// What is being changed, by whom.
+pub(crate) struct Target<'a> {
+    pub(crate) kind: Kind,
+    pub(crate) key: &'a Key,
+    pub(crate) part: Part,
+    pub(crate) subresource: &'a str,
+    pub(crate) user: &'a UserInfo,
+    pub(crate) dry_run: bool,
+}
+
+/// Makes the new object from the present one, in the version that is served.
+pub(crate) type Edit<'a> = dyn FnMut(&Object) -> Result<Object, ApiError> + Send + 'a;
+
+/// Changes an object; gives it as it is then, and adds to the warnings what the client should know.
+pub(crate) async fn change(
+    state: &State,
+    target: &Target<'_>,
+    edit: &mut Edit<'_>,
+    warnings: &mut Vec<String>,
+) -> Result<Arc<Entry>, ApiError> {
+    for _ in 0..ATTEMPTS {
+        let entry = state.current(target.key).await?;
+        let mut found = Vec::new();
+        let next = plan(state, target, &entry, edit, &mut found)?;
+        let written = match next {
+            Next::Nothing => Some(entry),
+            Next::Write(write) => execute(state, target, &entry, write).await?,
+        };
+        if let Some(entry) = written {
+            warnings.append(&mut found);
+            return Ok(entry);
+        }
+    }
+    Err(ApiError::modified(target.kind.row(), &target.key.name))
+}
+
+/// What an edit comes to.
+enum Next {
+    /// The object stays as it is.
+    Nothing,
+    Write(Write),
+}
+
+/// What is to be written.
+struct Write {
+    stored: Bytes,
+    /// The edit took away the last thing that kept a deleted object.
+    removes: bool,
+}
+
+/// Everything between reading and writing. Decides; writes nothing.
+fn plan(
+    state: &State,
+    target: &Target<'_>,
+    entry: &Entry,
+    edit: &mut Edit<'_>,
+    warnings: &mut Vec<String>,
+) -> Result<Next, ApiError> {
+    let old = to_served(target.kind, entry.decode().map_err(ApiError::internal)?)?;
+    let mut new = edit(&old)?;
+    metadata::check_identity(target.key, &new, &old)?;
+    prepare(target, &mut new, &old);
+    let mut attempt = Attempt {
+        operation: Operation::Update,
+        kind: target.kind,
+        key: target.key,
+        subresource: target.subresource,
+        user: target.user,
+        object: Some(&mut new),
+        old: Some(&old),
+    };
+    state.admission.mutate(state, &mut attempt)?;
+    state.admission.validate(state, &attempt)?;
+    count_generation(target, &mut new, &old);
+    validate(target, &new, &old)?;
+    warnings.extend(target.kind.row().strategy.warnings(&new));
+    let removes = delete::after_update(new.meta()) && !crate::deletion::is_held(&new);
+    if new == old && !removes {
+        return Ok(Next::Nothing);
+    }
+    let mut stored = to_stored(new)?;
+    stored.meta_mut().resource_version = None;
+    Ok(Next::Write(Write { stored: stored.to_json().into(), removes }))
+}
+
+/// Gives the new object what the edit may not change.
+fn prepare(target: &Target<'_>, new: &mut Object, old: &Object) {
+    let strategy = target.kind.row().strategy;
+    if target.part == Part::Status {
+        let mut merged = old.clone();
+        merged.copy_status(new);
+        *new = merged;
+        strategy.set_defaults(new);
+        return;
+    }
+    metadata::keep(new.meta_mut(), old.meta());
+    strategy.set_defaults(new);
+    if target.part == Part::Main {
+        new.copy_status(old);
+        strategy.prepare_update(new, old);
+    }
+}
+
+/// The generation counts changes of the desired state.
+fn count_generation(target: &Target<'_>, new: &mut Object, old: &Object) {
+    let counts = target.kind.row().strategy.counts_generation() && target.part != Part::Status;
+    if counts && !new.same_spec(old) {
+        let generation = old.meta().generation.unwrap_or(0) + 1;
+        new.meta_mut().generation = Some(generation);
+    }
+}
+
+fn validate(target: &Target<'_>, new: &Object, old: &Object) -> Result<(), ApiError> {
+    let strategy = target.kind.row().strategy;
+    let mut errors: Errors = metadata::validate_update(target.kind, new.meta(), old.meta());
+    errors.extend(strategy.validate(new));
+    if target.part != Part::Chosen {
+        errors.extend(strategy.validate_update(new, old));
+    }
+    if errors.is_empty() { Ok(()) } else { Err(ApiError::invalid(target.kind.row(), &target.key.name, &errors)) }
+}
+
+/// Writes; `None` when somebody else wrote first.
+async fn execute(
+    state: &State,
+    target: &Target<'_>,
+    entry: &Entry,
+    write: Write,
+) -> Result<Option<Arc<Entry>>, ApiError> {
+    let written = |revision| Some(Arc::new(Entry::new(entry.kind, entry.key.clone(), &write.stored, revision)));
+    if target.dry_run {
+        return Ok(written(entry.revision));
+    }
+    let key = stored_key(entry);
+    let op = match write.removes {
+        true => Op::Delete { key: key.clone() },
+        false => Op::Put { key: key.clone(), value: write.stored.clone() },
+    };
+    let txn = Txn { conditions: vec![Condition::Revision(key, entry.revision)], ops: vec![op] };
+    match state.store.commit(txn).await {
+        Ok(revision) => Ok(written(revision)),
+        Err(store::Error::Conflict { .. }) => Ok(None),
+        Err(error) => Err(storage_error(&error)),
+    }
+}
+
+/// The key under which an object is stored.
+pub(crate) fn stored_key(entry: &Entry) -> Bytes {
+    format!("{}{}", path::store_prefix(entry.kind.row()), entry.key).into()
+}
+
+/// The key under which a new object will be stored.
+pub(crate) fn new_key(kind: Kind, key: &Key) -> Bytes {
+    format!("{}{}", path::store_prefix(crate::cache::stored_as(kind).row()), cache_key(key)).into()
+}
+
+/// What a client is told when the store does not do its part.
+pub(crate) fn storage_error(error: &store::Error) -> ApiError {
+    tracing::error!(%error, "a write failed");
+    match error {
+        store::Error::TooLarge { limit, .. } => ApiError::too_large(*limit),
+        store::Error::DiskFull { .. } => {
+            ApiError::new(507, api::status::reason::INTERNAL_ERROR, "the server's disk is full: make room and retry")
+        }
+        store::Error::Closed => ApiError::new(503, api::status::reason::SERVICE_UNAVAILABLE, "the server is stopping"),
+        _ => ApiError::internal("the write could not be stored"),
+    }
+}

@@ -1,0 +1,142 @@
+//! Deleting one object: at once, or by marking it and waiting for its finalizers, dependents or grace.
+
+use super::Call;
+use super::change::{storage_error, stored_key};
+use crate::accept::Form;
+use crate::admission::{Attempt, Operation};
+use crate::cache::entry::Entry;
+use crate::deletion;
+use crate::options::{delete_is_dry_run, delete_options, precondition_failure};
+use crate::respond::{self, Answer};
+use crate::state::State;
+use access::UserInfo;
+use api::delete::Deletion;
+use api::k8s::apimachinery::pkg::apis::meta::v1::{DeleteOptions, ListMeta, Status, StatusDetails};
+use api::{ApiError, Key, Object, owner};
+use http::StatusCode;
+use std::sync::Arc;
+use store::{Condition, Op, Txn};
+
+const ATTEMPTS: usize = 6;
+
+/// DELETE of one object.
+pub(crate) async fn delete(state: &State, call: &mut Call) -> Answer {
+    let content = call.content().await?;
+    let options = delete_options(&call.query, &content)?;
+    call.form()?;
+    match delete_object(state, &call.key, &options, &call.user).await? {
+        Outcome::Removed(object) => respond::value(StatusCode::OK, Form::JSON, &success(&call.key, &object)),
+        Outcome::Marked(entry) => call.answer(state, StatusCode::OK, &entry),
+    }
+}
+
+/// What a delete came to.
+pub(crate) enum Outcome {
+    /// The object is gone; this is how it last was.
+    Removed(Box<Object>),
+    /// It goes later; this is how it is.
+    Marked(Arc<Entry>),
+}
+
+/// Deletes an object, once more from the start when somebody else writes in between.
+pub(crate) async fn delete_object(
+    state: &State,
+    key: &Key,
+    options: &DeleteOptions,
+    user: &UserInfo,
+) -> Result<Outcome, ApiError> {
+    for _ in 0..ATTEMPTS {
+        let entry = state.current(key).await?;
+        let object = entry.decode().map_err(ApiError::internal)?;
+        check(state, key, options, user, &object, entry.revision)?;
+        let plan = deletion::plan(&object, options, state.now());
+        if let Some(outcome) = execute(state, options, &entry, object, plan).await? {
+            return Ok(outcome);
+        }
+    }
+    Err(ApiError::modified(key.kind.row(), &key.name))
+}
+
+/// Preconditions and admission.
+fn check(
+    state: &State,
+    key: &Key,
+    options: &DeleteOptions,
+    user: &UserInfo,
+    object: &Object,
+    revision: u64,
+) -> Result<(), ApiError> {
+    let wanted = options.preconditions.as_ref();
+    if let Some(failure) = wanted.and_then(|it| precondition_failure(it, owner::uid(object), revision)) {
+        return Err(ApiError::conflict(key.kind.row(), &key.name, &failure));
+    }
+    let attempt = Attempt {
+        operation: Operation::Delete,
+        kind: key.kind,
+        key,
+        subresource: "",
+        user,
+        object: None,
+        old: Some(object),
+    };
+    state.admission.validate(state, &attempt)
+}
+
+/// Writes what was planned; `None` when somebody else wrote first.
+async fn execute(
+    state: &State,
+    options: &DeleteOptions,
+    entry: &Arc<Entry>,
+    object: Object,
+    plan: Deletion,
+) -> Result<Option<Outcome>, ApiError> {
+    let key = stored_key(entry);
+    let (op, outcome) = match plan {
+        Deletion::Pending => return Ok(Some(Outcome::Marked(entry.clone()))),
+        Deletion::Remove => (Op::Delete { key: key.clone() }, None),
+        Deletion::Mark(mut marked) => {
+            marked.meta_mut().resource_version = None;
+            let stored = bytes::Bytes::from(marked.to_json());
+            (Op::Put { key: key.clone(), value: stored.clone() }, Some(stored))
+        }
+    };
+    let revision = match delete_is_dry_run(options) {
+        true => entry.revision,
+        false => {
+            let txn = Txn { conditions: vec![Condition::Revision(key, entry.revision)], ops: vec![op] };
+            match state.store.commit(txn).await {
+                Ok(revision) => revision,
+                Err(store::Error::Conflict { .. }) => return Ok(None),
+                Err(error) => return Err(storage_error(&error)),
+            }
+        }
+    };
+    Ok(Some(match outcome {
+        Some(stored) => Outcome::Marked(Arc::new(Entry::new(entry.kind, entry.key.clone(), &stored, revision))),
+        None => Outcome::Removed(Box::new(removed_at(object, revision))),
+    }))
+}
+
+/// The object with the revision of its removal, as its DELETED event has it.
+fn removed_at(mut object: Object, revision: u64) -> Object {
+    object.meta_mut().resource_version = Some(revision.to_string());
+    object
+}
+
+/// What a client reads when the object is gone. The revision is for our own controllers, which wait until their caches
+/// have seen it; other clients take no notice.
+fn success(key: &Key, object: &Object) -> Status {
+    let row = key.kind.row();
+    Status {
+        status: Some("Success".to_owned()),
+        metadata: ListMeta { resource_version: object.meta().resource_version.clone(), ..ListMeta::default() },
+        details: Some(StatusDetails {
+            name: Some(key.name.clone()),
+            group: (!row.group.is_empty()).then(|| row.group.to_owned()),
+            kind: Some(row.plural.to_owned()),
+            uid: Some(owner::uid(object).to_owned()),
+            ..StatusDetails::default()
+        }),
+        ..Status::default()
+    }
+}

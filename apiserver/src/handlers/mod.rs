@@ -1,0 +1,147 @@
+//! What is done with objects: one generic handler per verb, for every kind of the table.
+//!
+//! Start at [`handle`]. It finds the kind, then the handler of the verb; what hangs below an object is in
+//! [`subresource`]. All changes of existing objects pass through [`change`], so that conflicts, status and spec,
+//! generations, validation, admission and dry runs are right once for all.
+
+pub(crate) mod change;
+pub(crate) mod collection;
+pub(crate) mod create;
+pub(crate) mod delete;
+pub(crate) mod get;
+pub(crate) mod list;
+pub(crate) mod patch;
+pub(crate) mod pods;
+pub(crate) mod scale;
+pub(crate) mod subresource;
+pub(crate) mod token;
+pub(crate) mod update;
+pub(crate) mod watch;
+
+use crate::accept::{self, Form, Shape};
+use crate::body::{self, Content};
+use crate::cache::entry::Entry;
+use crate::request::{Query, ResourcePath, Verb};
+use crate::respond::{self, Answer};
+use crate::shape::Shaper;
+use crate::state::State;
+use access::UserInfo;
+use api::{ApiError, Key, Kind};
+use axum::body::Body;
+use http::header::ACCEPT;
+use http::request::Parts;
+use http::{HeaderMap, StatusCode};
+use std::sync::{Arc, Mutex};
+
+/// One request to a resource, with everything that handlers ask about it.
+pub(crate) struct Call {
+    pub(crate) kind: Kind,
+    /// The namespace for namespaced kinds, empty otherwise or for all; the name, empty for collections.
+    pub(crate) key: Key,
+    pub(crate) path: ResourcePath,
+    pub(crate) query: Query,
+    pub(crate) user: Arc<UserInfo>,
+    pub(crate) parts: Parts,
+    /// A mutex because a body cannot be shared; nobody ever waits for it.
+    body: Mutex<Body>,
+    /// What the client should know, sent as headers.
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Call {
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        &self.parts.headers
+    }
+
+    /// The body, read to its end.
+    pub(crate) async fn content(&mut self) -> Result<Content, ApiError> {
+        let bytes = body::read(self.take_body()).await?;
+        Content::new(&self.parts.headers, bytes)
+    }
+
+    /// The body as it is, for patches and proxies.
+    pub(crate) fn take_body(&mut self) -> Body {
+        std::mem::take(self.body.get_mut().expect("nobody locks it"))
+    }
+
+    /// The form that the client asked for, of those that objects have.
+    pub(crate) fn form(&self) -> Result<Form, ApiError> {
+        accept::negotiate(self.header(ACCEPT), accept::OBJECTS)
+    }
+
+    pub(crate) fn header(&self, name: http::header::HeaderName) -> Option<&str> {
+        self.headers().get(name).and_then(|it| it.to_str().ok())
+    }
+
+    pub(crate) fn shaper(&self, state: &State, form: Form) -> Result<Shaper, ApiError> {
+        Shaper::new(self.kind, form.shape, &self.query, state.now())
+    }
+
+    /// An object as the answer.
+    pub(crate) fn answer(&self, state: &State, status: StatusCode, entry: &Entry) -> Answer {
+        let form = self.form()?;
+        if form.shape == Shape::Plain && entry.kind == self.kind {
+            return respond::json(status, form, entry.json.clone());
+        }
+        respond::json(status, form, self.shaper(state, form)?.object(entry)?)
+    }
+}
+
+/// Does what a request asks of a resource, and adds the warnings to the answer.
+pub(crate) async fn handle(
+    state: &Arc<State>,
+    path: ResourcePath,
+    query: Query,
+    user: Arc<UserInfo>,
+    parts: Parts,
+    body: Body,
+) -> Answer {
+    let kind = Kind::find(&path.group, &path.version, &path.resource).ok_or_else(ApiError::no_route)?;
+    let key = key_of(kind, &path)?;
+    let mut call = Call { kind, key, path, query, user, parts, body: Mutex::new(body), warnings: Vec::new() };
+    let mut answer = dispatch(state, &mut call).await?;
+    respond::warn(&mut answer, &call.warnings);
+    Ok(answer)
+}
+
+/// The object or collection that a path means. A namespaced object has no path without its namespace.
+fn key_of(kind: Kind, path: &ResourcePath) -> Result<Key, ApiError> {
+    let namespaced = kind.row().namespaced();
+    let misplaced = if namespaced {
+        !path.name.is_empty() && path.namespace.is_empty()
+    } else {
+        !path.namespace.is_empty() && path.resource != "namespaces"
+    };
+    if misplaced {
+        return Err(ApiError::no_route());
+    }
+    let namespace = if namespaced { path.namespace.clone() } else { String::new() };
+    Ok(Key { kind, namespace, name: path.name.clone() })
+}
+
+async fn dispatch(state: &Arc<State>, call: &mut Call) -> Answer {
+    if !call.path.subresource.is_empty() {
+        return subresource::dispatch(state, call).await;
+    }
+    let row = call.kind.row();
+    if !row.verbs.names().contains(&call.path.verb.name()) {
+        return Err(ApiError::method_not_allowed());
+    }
+    let spans_namespaces = row.namespaced() && call.key.namespace.is_empty();
+    match call.path.verb {
+        Verb::Create if spans_namespaces || !call.key.name.is_empty() => Err(ApiError::method_not_allowed()),
+        Verb::DeleteCollection if spans_namespaces || call.kind.row().plural == "namespaces" => {
+            Err(ApiError::method_not_allowed())
+        }
+        Verb::Update | Verb::Patch if call.key.name.is_empty() => Err(ApiError::method_not_allowed()),
+        Verb::Create if row.verbs == api::resources::Verbs::CreateOnly => crate::reviews::create(state, call).await,
+        Verb::Create => create::create(state, call).await,
+        Verb::Get => get::get(state, call).await,
+        Verb::List => list::list(state, call).await,
+        Verb::Watch => watch::watch(state, call).await,
+        Verb::Update => update::update(state, call, change::Part::Main).await,
+        Verb::Patch => patch::patch(state, call, change::Part::Main).await,
+        Verb::Delete => delete::delete(state, call).await,
+        Verb::DeleteCollection => collection::delete_collection(state, call).await,
+    }
+}

@@ -1,0 +1,129 @@
+//! Patching an object, or the part of it that a subresource holds.
+//!
+//! Start at [`patch`]. A patch works on the object as JSON, since the types would add what the client left out; the
+//! result is decoded and goes the way of every change. Server-side apply is one more [`Patch`] and gets its place here.
+
+use super::Call;
+use super::change::{self, Part, Target};
+use crate::body::{self, FieldValidation};
+use crate::options::WriteOptions;
+use crate::respond::Answer;
+use crate::state::State;
+use ::patch::{Class, json_patch, merge_patch, strategic_merge};
+use api::{ApiError, Kind, Object};
+use bytes::Bytes;
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
+use serde_json::Value;
+
+const JSON: &str = "application/json-patch+json";
+const MERGE: &str = "application/merge-patch+json";
+const STRATEGIC: &str = "application/strategic-merge-patch+json";
+const APPLY: &str = "application/apply-patch+yaml";
+
+/// A patch of any type, read.
+pub(crate) enum Patch {
+    /// RFC 6902; decoded where it is applied.
+    Json(Bytes),
+    /// RFC 7386.
+    Merge(Value),
+    /// Kubernetes' own, which knows how lists of built-in kinds merge.
+    Strategic(Value),
+}
+
+impl Patch {
+    /// Reads the body by its media type.
+    pub(crate) async fn read(call: &mut Call) -> Result<Self, ApiError> {
+        let media = body::media_type(call.header(CONTENT_TYPE).unwrap_or_default());
+        let understood = &[JSON, MERGE, STRATEGIC, APPLY];
+        let tree = |bytes: &Bytes| {
+            serde_json::from_slice(bytes)
+                .map_err(|error| ApiError::bad_request(format!("error decoding patch: {error}")))
+        };
+        let bytes = match media.as_str() {
+            JSON | MERGE | STRATEGIC => body::read(call.take_body()).await?,
+            APPLY => return Err(body::unsupported("server-side apply is not served yet", &understood[..3])),
+            other => return Err(body::unsupported(other, understood)),
+        };
+        match media.as_str() {
+            JSON => Ok(Self::Json(bytes)),
+            MERGE => tree(&bytes).map(Self::Merge),
+            _ => tree(&bytes).map(Self::Strategic),
+        }
+    }
+
+    /// The patched document. `kind` says how lists merge.
+    pub(crate) fn apply(&self, kind: (&str, &str, &str), document: &Value) -> Result<Value, ApiError> {
+        let patched = match self {
+            Self::Json(patch) => json_patch(document, patch),
+            Self::Merge(patch) => merge_patch(document, patch),
+            Self::Strategic(patch) => {
+                let (group, version, name) = kind;
+                let schema = openapi::facts::type_of(group, version, name).ok_or_else(|| {
+                    body::unsupported(STRATEGIC, &[JSON, MERGE])
+                })?;
+                strategic_merge(document, patch, schema)
+            }
+        };
+        patched.map_err(|error| refusal(&error))
+    }
+
+    fn apply_to(&self, object: &Object, validation: FieldValidation, warnings: &mut Vec<String>) -> Result<Object, ApiError> {
+        let (kind, row) = (object.kind(), object.kind().row());
+        let document = self.apply((row.group, row.version, row.kind), &object.to_value())?;
+        let json = serde_json::to_vec(&document).map_err(ApiError::internal)?;
+        body::decode(kind, &json, validation, warnings).map_err(|error| unfit(kind, error))
+    }
+}
+
+/// A patch whose result is no object of the kind is one that cannot be processed.
+fn unfit(kind: Kind, error: ApiError) -> ApiError {
+    if error.message().contains("strict decoding error") {
+        return error;
+    }
+    let _ = kind;
+    ApiError::new(422, api::status::reason::INVALID, error.message().to_owned())
+}
+
+fn refusal(error: &::patch::Error) -> ApiError {
+    let chain = |error: &dyn std::error::Error| {
+        let mut text = error.to_string();
+        let mut source = error.source();
+        while let Some(it) = source {
+            text = format!("{text}: {it}");
+            source = it.source();
+        }
+        text
+    };
+    match error.class() {
+        Class::Malformed => ApiError::bad_request(chain(error)),
+        Class::TooLarge => ApiError::new(413, api::status::reason::REQUEST_TOO_LARGE, chain(error)),
+        Class::DoesNotApply => ApiError::new(422, api::status::reason::INVALID, chain(error)),
+        Class::Contradiction => ApiError::new(500, "", chain(error)),
+    }
+}
+
+/// PATCH.
+pub(crate) async fn patch(state: &State, call: &mut Call, part: Part) -> Answer {
+    let options = WriteOptions::of(&call.query)?;
+    call.form()?;
+    let patch = Patch::read(call).await?;
+    let target = Target {
+        kind: call.kind,
+        key: &call.key,
+        part,
+        subresource: &call.path.subresource,
+        user: &call.user,
+        dry_run: options.dry_run,
+    };
+    let mut found = Vec::new();
+    let mut edit = |object: &Object| {
+        found.clear();
+        patch.apply_to(object, options.validation, &mut found)
+    };
+    let mut warnings = Vec::new();
+    let entry = change::change(state, &target, &mut edit, &mut warnings).await?;
+    found.append(&mut warnings);
+    call.warnings = found;
+    call.answer(state, StatusCode::OK, &entry)
+}

@@ -1,0 +1,268 @@
+//! Subresources that only some kinds have: binding and eviction of pods, their containers, a namespace's finalizers.
+
+use super::Call;
+use super::change::{self, Part, Target};
+use super::delete::{Outcome, delete_object};
+use super::patch::Patch;
+use crate::accept::Form;
+use crate::body;
+use crate::options::{WriteOptions, delete_is_dry_run};
+use crate::request::Verb;
+use crate::respond::{self, Answer};
+use crate::state::State;
+use api::k8s::api::core::v1::{Binding, Namespace, Pod, PodCondition};
+use api::k8s::api::policy::v1::{Eviction, PodDisruptionBudget};
+use api::k8s::apimachinery::pkg::apis::meta::v1::Status;
+use api::selector::Selector;
+use api::{ApiError, Key, Kind, Object, Resource, Subresource, Time};
+use http::StatusCode;
+use std::sync::Arc;
+
+/// POST of `pods/NAME/binding`, and of `bindings`: gives a pod its node.
+pub(crate) async fn bind(state: &State, call: &mut Call) -> Answer {
+    let options = WriteOptions::of(&call.query)?;
+    let binding: Binding = call.content().await?.plain()?;
+    let name = binding.metadata.name.clone().unwrap_or_default();
+    let key = Key::of::<Pod>(&call.key.namespace, if call.key.name.is_empty() { &name } else { &call.key.name });
+    if name != key.name {
+        return Err(ApiError::bad_request("name in URL does not match name in Binding object"));
+    }
+    if binding.target.name.as_deref().unwrap_or_default().is_empty() {
+        let path = api::field::Path::new("target").child("name");
+        let error = api::field::Error::required(&path, "");
+        return Err(ApiError::invalid(Binding::KIND.row(), &name, &[error]));
+    }
+    let target = Target {
+        kind: Pod::KIND,
+        key: &key,
+        part: Part::Chosen,
+        subresource: "binding",
+        user: &call.user,
+        dry_run: options.dry_run,
+    };
+    let now = state.now();
+    let mut edit = |pod: &Object| bound(pod, &binding, &key, now);
+    change::change(state, &target, &mut edit, &mut call.warnings).await?;
+    let created = Status { status: Some("Success".to_owned()), code: Some(201), ..Status::default() };
+    respond::value(StatusCode::CREATED, Form::JSON, &created)
+}
+
+/// The pod with its node.
+fn bound(object: &Object, binding: &Binding, key: &Key, now: jiff::Timestamp) -> Result<Object, ApiError> {
+    let mut changed = object.clone();
+    let Some(pod) = changed.get_mut::<Pod>() else { return Ok(changed) };
+    let refused = |why: &str| Err(ApiError::conflict(Pod::KIND.row(), &key.name, why));
+    if pod.metadata.deletion_timestamp.is_some() {
+        return refused(&format!("pod {} is being deleted, cannot be assigned to a host", key.name));
+    }
+    let spec = pod.spec.get_or_insert_default();
+    if let Some(node) = spec.node_name.as_deref().filter(|it| !it.is_empty()) {
+        return refused(&format!("pod {} is already assigned to node {node:?}", key.name));
+    }
+    if spec.scheduling_gates.as_ref().is_some_and(|it| !it.is_empty()) {
+        return refused(&format!("pod {} has non-empty .spec.schedulingGates", key.name));
+    }
+    spec.node_name.clone_from(&binding.target.name);
+    if let Some(uid) = binding.metadata.uid.as_ref().filter(|it| !it.is_empty()) {
+        pod.metadata.uid = Some(uid.clone());
+    }
+    for (name, value) in binding.metadata.annotations.iter().flatten() {
+        api::meta::set_annotation(&mut pod.metadata, name, value);
+    }
+    set_scheduled(pod, now);
+    Ok(changed)
+}
+
+fn set_scheduled(pod: &mut Pod, now: jiff::Timestamp) {
+    let conditions = pod.status.get_or_insert_default().conditions.get_or_insert_default();
+    conditions.retain(|it| it.type_ != "PodScheduled");
+    conditions.push(PodCondition {
+        type_: "PodScheduled".to_owned(),
+        status: "True".to_owned(),
+        last_transition_time: Some(Time(crate::metadata::whole_seconds(now))),
+        ..PodCondition::default()
+    });
+}
+
+/// POST of `pods/NAME/eviction`: a delete that a disruption budget may refuse.
+pub(crate) async fn evict(state: &State, call: &mut Call) -> Answer {
+    let options = WriteOptions::of(&call.query)?;
+    let eviction: Eviction = call.content().await?.plain()?;
+    let mut delete = eviction.delete_options.unwrap_or_default();
+    if options.dry_run {
+        delete.dry_run = Some(vec!["All".to_owned()]);
+    }
+    let entry = state.current(&call.key).await?;
+    let object = entry.decode().map_err(ApiError::internal)?;
+    if let Some(pod) = object.get::<Pod>().filter(|it| is_protected(it)) {
+        spend_budget(state, call, pod, delete_is_dry_run(&delete)).await?;
+    }
+    match delete_object(state, &call.key, &delete, &call.user).await? {
+        Outcome::Removed(_) | Outcome::Marked(_) => {
+            let created = Status { status: Some("Success".to_owned()), code: Some(201), ..Status::default() };
+            respond::value(StatusCode::CREATED, Form::JSON, &created)
+        }
+    }
+}
+
+/// Pods that have not started, or that are over or on their way out, may always go.
+fn is_protected(pod: &Pod) -> bool {
+    let phase = pod.status.as_ref().and_then(|it| it.phase.as_deref()).unwrap_or_default();
+    pod.metadata.deletion_timestamp.is_none() && !matches!(phase, "Succeeded" | "Failed" | "Pending")
+}
+
+/// Takes one disruption from the pod's budget, or refuses.
+async fn spend_budget(state: &State, call: &Call, pod: &Pod, dry_run: bool) -> Result<(), ApiError> {
+    let budgets = budgets_of(state, &call.key.namespace, pod)?;
+    let budget = match budgets.as_slice() {
+        [] => return Ok(()),
+        [one] => one,
+        _ => {
+            return Err(ApiError::internal(
+                "this pod has more than one PodDisruptionBudget, which the eviction subresource does not support",
+            ));
+        }
+    };
+    let name = budget.meta().name.clone().unwrap_or_default();
+    let key = Key::of::<PodDisruptionBudget>(&call.key.namespace, &name);
+    let target = Target {
+        kind: key.kind,
+        key: &key,
+        part: Part::Status,
+        subresource: "status",
+        user: &call.user,
+        dry_run,
+    };
+    let pod_name = call.key.name.clone();
+    let now = Time(crate::metadata::whole_seconds(state.now()));
+    let mut edit = |object: &Object| {
+        let mut changed = object.clone();
+        if let Some(budget) = changed.get_mut::<PodDisruptionBudget>() {
+            let generation = budget.metadata.generation;
+            let status = budget.status.get_or_insert_default();
+            let (outdated, left) = (status.observed_generation < generation, status.disruptions_allowed.unwrap_or(0));
+            if outdated || left < 1 {
+                return Err(no_budget(&name, outdated));
+            }
+            status.disruptions_allowed = Some(left - 1);
+            status.disrupted_pods.get_or_insert_default().insert(pod_name.clone(), now.clone());
+        }
+        Ok(changed)
+    };
+    change::change(state, &target, &mut edit, &mut Vec::new()).await.map(drop)
+}
+
+fn no_budget(name: &str, unknown: bool) -> ApiError {
+    let message = "Cannot evict pod as it would violate the pod's disruption budget.";
+    let why = match unknown {
+        true => format!("The disruption budget {name} is still being processed by the server."),
+        false => format!("The disruption budget {name} does not allow another disruption"),
+    };
+    ApiError::too_many_requests(message, 10).with_cause("DisruptionBudget", "", &why)
+}
+
+fn budgets_of(state: &State, namespace: &str, pod: &Pod) -> Result<Vec<Arc<Object>>, ApiError> {
+    let cached = state.cached(PodDisruptionBudget::KIND)?;
+    let snapshot = cached.now(0);
+    let mut found = Vec::new();
+    for entry in crate::cache::watcher::within(&snapshot, namespace) {
+        let object = entry.object().map_err(ApiError::internal)?;
+        let selector = object.get::<PodDisruptionBudget>().and_then(|it| it.spec.as_ref()?.selector.as_ref());
+        let selector = selector.map(Selector::of).and_then(Result::ok);
+        if selector.is_some_and(|it| it.matches(pod.metadata.labels.as_ref())) {
+            found.push(object);
+        }
+    }
+    Ok(found)
+}
+
+/// PUT of `namespaces/NAME/finalize`: the one way to the finalizers in a namespace's spec.
+pub(crate) async fn finalize(state: &State, call: &mut Call) -> Answer {
+    let options = WriteOptions::of(&call.query)?;
+    let wanted: Namespace = call.content().await?.plain()?;
+    let edit = |object: &Object| {
+        let mut changed = object.clone();
+        if let Some(namespace) = changed.get_mut::<Namespace>() {
+            let finalizers = wanted.spec.as_ref().and_then(|it| it.finalizers.clone());
+            namespace.spec.get_or_insert_default().finalizers = finalizers;
+            namespace.metadata.resource_version.clone_from(&wanted.metadata.resource_version);
+        }
+        Ok(changed)
+    };
+    chosen(state, call, options.dry_run, edit).await
+}
+
+/// PUT and PATCH of `ephemeralcontainers` and `resize`: the containers' one part that may change in place.
+pub(crate) async fn change_containers(state: &State, call: &mut Call, subresource: Subresource) -> Answer {
+    let options = WriteOptions::of(&call.query)?;
+    let kind = call.kind;
+    let mut warnings = Vec::new();
+    let (whole, patch) = match call.path.verb {
+        Verb::Patch => (None, Some(Patch::read(call).await?)),
+        _ => (Some(call.content().await?.object(kind, options.validation, &mut warnings)?), None),
+    };
+    let edit = |object: &Object| {
+        let wanted = match (&whole, &patch) {
+            (Some(whole), _) => whole.clone(),
+            (None, Some(patch)) => patched(kind, patch, object)?,
+            (None, None) => object.clone(),
+        };
+        merged(object, &wanted, subresource)
+    };
+    chosen(state, call, options.dry_run, edit).await
+}
+
+fn patched(kind: Kind, patch: &Patch, object: &Object) -> Result<Object, ApiError> {
+    let row = kind.row();
+    let document = patch.apply((row.group, row.version, row.kind), &object.to_value())?;
+    let json = serde_json::to_vec(&document).map_err(ApiError::internal)?;
+    body::decode(kind, &json, body::FieldValidation::Ignore, &mut Vec::new())
+}
+
+/// The present pod with the part of the wanted one that the subresource may change.
+fn merged(object: &Object, wanted: &Object, subresource: Subresource) -> Result<Object, ApiError> {
+    let mut changed = object.clone();
+    let (Some(pod), Some(wanted)) = (changed.get_mut::<Pod>(), wanted.get::<Pod>()) else { return Ok(changed) };
+    pod.metadata.resource_version.clone_from(&wanted.metadata.resource_version);
+    let (Some(spec), Some(wanted)) = (pod.spec.as_mut(), wanted.spec.as_ref()) else { return Ok(changed) };
+    if subresource == Subresource::Resize {
+        let containers = spec.containers.iter_mut().chain(spec.init_containers.iter_mut().flatten());
+        for container in containers {
+            let all = wanted.containers.iter().chain(wanted.init_containers.iter().flatten());
+            if let Some(it) = all.into_iter().find(|it| it.name == container.name) {
+                container.resources.clone_from(&it.resources);
+            }
+        }
+        return Ok(changed);
+    }
+    let present = spec.ephemeral_containers.as_deref().unwrap_or_default();
+    let next = wanted.ephemeral_containers.as_deref().unwrap_or_default();
+    if present.iter().any(|it| !next.contains(it)) {
+        let path = api::field::Path::new("spec").child("ephemeralContainers");
+        let why = "existing ephemeral containers may not be changed or removed";
+        let name = object.meta().name.as_deref().unwrap_or_default();
+        return Err(ApiError::invalid(Pod::KIND.row(), name, &[api::field::Error::forbidden(&path, why)]));
+    }
+    spec.ephemeral_containers.clone_from(&wanted.ephemeral_containers);
+    Ok(changed)
+}
+
+async fn chosen(
+    state: &State,
+    call: &mut Call,
+    dry_run: bool,
+    mut edit: impl FnMut(&Object) -> Result<Object, ApiError> + Send,
+) -> Answer {
+    let target = Target {
+        kind: call.kind,
+        key: &call.key,
+        part: Part::Chosen,
+        subresource: &call.path.subresource,
+        user: &call.user,
+        dry_run,
+    };
+    let mut warnings = Vec::new();
+    let entry = change::change(state, &target, &mut edit, &mut warnings).await?;
+    call.warnings = warnings;
+    call.answer(state, StatusCode::OK, &entry)
+}

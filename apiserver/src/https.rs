@@ -1,0 +1,134 @@
+//! The HTTPS edge: listeners, TLS, one task for each connection.
+
+use crate::authn::Identity;
+use crate::config::Material;
+use crate::front::Front;
+use crate::server::Error;
+use access::UserInfo;
+use axum::body::Body;
+use daemon::{Tasks, clock};
+use http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+/// How long a client may take to agree on TLS, and then to send the head of a request once it began.
+const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(10);
+const HEAD_PATIENCE: Duration = Duration::from_secs(30);
+/// How long accepting pauses when the process has no file descriptors left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Opens the listeners; gives the addresses as bound.
+pub(crate) async fn bind(addresses: &[SocketAddr]) -> Result<(Vec<TcpListener>, Vec<SocketAddr>), Error> {
+    let (mut listeners, mut bound) = (Vec::new(), Vec::new());
+    for address in addresses.iter().copied() {
+        let failed = |source| Error::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        bound.push(listener.local_addr().map_err(failed)?);
+        listeners.push(listener);
+    }
+    Ok((listeners, bound))
+}
+
+/// Serves until the tasks are told to stop.
+pub(crate) fn serve(
+    front: &Front,
+    material: &Material,
+    listeners: Vec<TcpListener>,
+    tasks: &Tasks,
+) -> Result<(), Error> {
+    let tls = pki::tls::server_config(&material.serving, Some(&material.ca_pem))?;
+    let acceptor = TlsAcceptor::from(Arc::new(tls));
+    for listener in listeners {
+        let edge = Edge { front: front.clone(), acceptor: acceptor.clone(), tasks: tasks.clone() };
+        tasks.spawn("https listener", edge.accept(listener));
+    }
+    Ok(())
+}
+
+#[derive(Clone)]
+struct Edge {
+    front: Front,
+    acceptor: TlsAcceptor,
+    tasks: Tasks,
+}
+
+impl Edge {
+    async fn accept(self, listener: TcpListener) {
+        let token = self.tasks.token();
+        while let Some(accepted) = token.run_until_cancelled(listener.accept()).await {
+            match accepted {
+                Ok((stream, peer)) => drop(self.tasks.spawn("https connection", self.clone().connection(stream, peer))),
+                Err(error) => {
+                    tracing::warn!(%error, "failed to accept a connection");
+                    clock::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    async fn connection(self, stream: TcpStream, peer: SocketAddr) {
+        // Answers are written whole, so there is nothing to wait for before sending them.
+        let _unsupported = stream.set_nodelay(true);
+        let handshake = clock::timeout(HANDSHAKE_PATIENCE, self.acceptor.accept(stream));
+        match self.tasks.token().run_until_cancelled(handshake).await {
+            Some(Ok(Ok(stream))) => self.requests(stream).await,
+            Some(Ok(Err(error))) => tracing::debug!(%peer, %error, "TLS failed"),
+            Some(Err(_)) => tracing::debug!(%peer, "TLS took too long"),
+            None => {}
+        }
+    }
+
+    async fn requests(self, stream: TlsStream<TcpStream>) {
+        let identity = identity_of(&stream);
+        let front = self.front.clone();
+        let service = service_fn(move |request: Request<Incoming>| {
+            let (front, identity) = (front.clone(), identity.clone());
+            async move {
+                let mut request = request.map(Body::new);
+                if let Some(identity) = identity {
+                    request.extensions_mut().insert(identity);
+                }
+                Ok::<_, Infallible>(front.serve(request).await)
+            }
+        });
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new()).header_read_timeout(HEAD_PATIENCE);
+        let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
+        let mut connection = std::pin::pin!(connection);
+        let token = self.tasks.token();
+        let ended = tokio::select! {
+            ended = &mut connection => ended,
+            () = token.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%error, "a connection ended early");
+        }
+    }
+}
+
+/// Whose certificate was shown and verified. Read once for all requests of the connection.
+fn identity_of(stream: &TlsStream<TcpStream>) -> Option<Identity> {
+    let certificate = stream.get_ref().1.peer_certificates()?.first()?;
+    match pki::peer::identity_of(certificate) {
+        Ok(peer) => {
+            let groups = peer.groups.iter().map(String::as_str);
+            Some(Identity(Arc::new(UserInfo::from_certificate(&peer.user, groups))))
+        }
+        Err(error) => {
+            tracing::debug!(%error, "a client certificate names nobody");
+            None
+        }
+    }
+}

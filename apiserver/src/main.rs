@@ -1,0 +1,106 @@
+//! The API server as a program of its own. With its data it keeps an authority, from which it makes its certificates
+//! and a kubeconfig for an administrator.
+
+use anyhow::Context;
+use apiserver::{Config, Material, Storage};
+use clap::Parser;
+use daemon::args::{DataArgs, LogArgs};
+use daemon::{Clock, Options, Tasks};
+use pki::files::{self, Audience};
+use pki::{Authority, San, Validity};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+const AUTHORITY_DAYS: u32 = 3650;
+const CERTIFICATE_DAYS: u32 = 365;
+
+/// Serves the Kubernetes API from an embedded store
+#[derive(Parser)]
+#[command(version)]
+struct Args {
+    #[command(flatten)]
+    log: LogArgs,
+    #[command(flatten)]
+    data: DataArgs,
+    /// Address and port of HTTPS; may be given more than once
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:6443")]
+    listen: Vec<SocketAddr>,
+    /// Further names or addresses that the server's certificate is for
+    #[arg(long = "san", value_name = "NAME")]
+    sans: Vec<String>,
+    /// Where services get their addresses from
+    #[arg(long, value_name = "CIDR", default_value = "10.96.0.0/16")]
+    service_cidr: String,
+    /// Write a kubeconfig of an administrator to this file
+    #[arg(long, value_name = "FILE")]
+    bootstrap_kubeconfig: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let options = Options { log: args.log.clone(), ..Options::default() };
+    daemon::run(options, |tasks| serve(args, tasks))
+}
+
+async fn serve(args: Args, tasks: Tasks) -> anyhow::Result<()> {
+    let folder = args.data.data.join("pki");
+    let clock = Clock::system();
+    let authority = Authority::load_or_create(&folder, "kubernetes", Validity::days(clock.now(), AUTHORITY_DAYS))
+        .context("failed to set up the cluster's authority")?;
+    let material = material(&args, &authority, &folder, &clock)?;
+    let mut config = Config::new(Storage::Directory(args.data.data.join("store")));
+    config.listen.clone_from(&args.listen);
+    config.service_cidr = args.service_cidr;
+    let server = apiserver::start(config, material, tasks).await.context("failed to start the API server")?;
+    if let (Some(file), Some(address)) = (&args.bootstrap_kubeconfig, server.addresses().first()) {
+        let kubeconfig = kubeconfig(&authority, *address, &clock)?;
+        files::write(file, kubeconfig.as_bytes(), Audience::Owner)?;
+    }
+    for address in server.addresses() {
+        tracing::info!(%address, "serving");
+    }
+    Ok(())
+}
+
+fn material(args: &Args, authority: &Authority, folder: &Path, clock: &Clock) -> anyhow::Result<Material> {
+    let validity = || Validity::days(clock.now(), CERTIFICATE_DAYS);
+    let names = ["localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"];
+    let mut sans: Vec<San> = names.into_iter().map(San::of).collect();
+    sans.extend(args.listen.iter().map(|it| San::Ip(it.ip())));
+    sans.extend(args.sans.iter().map(|it| San::of(it)));
+    let issuer = "https://kubernetes.default.svc.cluster.local";
+    Ok(Material {
+        serving: authority.issue_server("kube-apiserver", &sans, validity())?,
+        ca_pem: authority.cert_pem().to_owned(),
+        kubelet_client: Some(authority.issue_client(
+            "kube-apiserver-kubelet-client",
+            &["system:masters"],
+            validity(),
+        )?),
+        tokens: Arc::new(pki::tokens::Signer::load_or_create(&folder.join("sa.key"), issuer)?),
+    })
+}
+
+/// A kubeconfig whose user may do everything.
+fn kubeconfig(authority: &Authority, address: SocketAddr, clock: &Clock) -> anyhow::Result<String> {
+    let validity = Validity::days(clock.now(), CERTIFICATE_DAYS);
+    let pair = authority.issue_client("kubernetes-admin", &["system:masters"], validity)?;
+    let data = |pem: &str| base64::Engine::encode(&base64::engine::general_purpose::STANDARD, pem);
+    let config = serde_json::json!({
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "skiff",
+        "clusters": [{ "name": "skiff", "cluster": {
+            "server": format!("https://{address}"),
+            "certificate-authority-data": data(authority.cert_pem()),
+        } }],
+        "users": [{ "name": "admin", "user": {
+            "client-certificate-data": data(&pair.cert_pem),
+            "client-key-data": data(&pair.key_pem),
+        } }],
+        "contexts": [{ "name": "skiff", "context": { "cluster": "skiff", "user": "admin" } }],
+    });
+    Ok(api::yaml::to_string(&config))
+}

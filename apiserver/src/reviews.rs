@@ -1,0 +1,52 @@
+//! Reviews: questions that are answered and forgotten, about rights and about who somebody is.
+
+use crate::authn;
+use crate::authz;
+use crate::handlers::{Call, pods};
+use crate::options::WriteOptions;
+use crate::respond::{self, Answer};
+use crate::state::State;
+use access::reviews;
+use api::field::Errors;
+use api::k8s::api::authentication::v1::{SelfSubjectReview, SelfSubjectReviewStatus, TokenReview};
+use api::k8s::api::authorization::v1::{
+    LocalSubjectAccessReview, SelfSubjectAccessReview, SelfSubjectRulesReview, SubjectAccessReview,
+};
+use api::k8s::api::core::v1::Binding;
+use api::{ApiError, Object, Resource};
+use http::StatusCode;
+
+/// POST of a kind that is answered and forgotten.
+pub(crate) async fn create(state: &State, call: &mut Call) -> Answer {
+    if call.kind == Binding::KIND {
+        return pods::bind(state, call).await;
+    }
+    let form = call.form()?;
+    let options = WriteOptions::of(&call.query)?;
+    let mut object = call.content().await?.object(call.kind, options.validation, &mut call.warnings)?;
+    crate::metadata::check_new(&call.key.namespace, call.kind.row(), object.meta_mut())?;
+    state.caches.fresh().await;
+    let row = call.kind.row();
+    answer(state, call, &mut object).map_err(|errors| ApiError::invalid(row, "", &errors))?;
+    respond::json(StatusCode::CREATED, form, object.to_json().into())
+}
+
+fn answer(state: &State, call: &Call, object: &mut Object) -> Result<(), Errors> {
+    let authorize = |attributes: &access::Attributes<'_>| authz::decide(state, attributes);
+    if let Some(review) = object.get_mut::<SubjectAccessReview>() {
+        review.status = Some(reviews::answer(&review.spec, authorize)?);
+    } else if let Some(review) = object.get_mut::<LocalSubjectAccessReview>() {
+        review.status = Some(reviews::answer_local(review, authorize)?);
+    } else if let Some(review) = object.get_mut::<SelfSubjectAccessReview>() {
+        review.status = Some(reviews::answer_self(&call.user, &review.spec, authorize)?);
+    } else if let Some(review) = object.get_mut::<SelfSubjectRulesReview>() {
+        let namespace = review.spec.namespace.clone().unwrap_or_default();
+        review.status = Some(reviews::rules_status(&state.rights.now().rules_for(&call.user, &namespace)));
+    } else if let Some(review) = object.get_mut::<SelfSubjectReview>() {
+        review.metadata.creation_timestamp = Some(api::Time(crate::metadata::whole_seconds(state.now())));
+        review.status = Some(SelfSubjectReviewStatus { user_info: Some(call.user.to_wire()) });
+    } else if let Some(review) = object.get_mut::<TokenReview>() {
+        review.status = Some(authn::review(state, &review.spec));
+    }
+    Ok(())
+}

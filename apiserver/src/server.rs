@@ -1,0 +1,154 @@
+//! Starting and stopping: the store, the cache, the listeners, and callers of the same process.
+//!
+//! Start at [`start`].
+
+use crate::admission::Admission;
+use crate::allocate::{Allocators, Range};
+use crate::authn::Identity;
+use crate::bootstrap;
+use crate::cache::Caches;
+use crate::config::{Config, Material, Storage};
+use crate::front::Front;
+use crate::https;
+use crate::in_process::{Connector, InProcess};
+use crate::metrics::Metrics;
+use crate::state::{Derived, Rights, State};
+use access::UserInfo;
+use daemon::{Clock, Tasks, clock};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use store::Store;
+
+/// How often the store is asked whether a snapshot is due.
+const SNAPSHOT_CHECK: Duration = Duration::from_secs(600);
+
+/// Why a server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The store could not be opened.
+    #[error("failed to open the store")]
+    Open(#[from] store::OpenError),
+    /// The store could not be read.
+    #[error("failed to read the store")]
+    Read(#[from] store::Error),
+    /// Keys or certificates are not usable.
+    #[error("failed to set up TLS")]
+    Tls(#[from] pki::Error),
+    /// An address is not free, or not of this machine.
+    #[error("failed to listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The service range is none.
+    #[error("{0:?} is not a range of IPv4 addresses such as 10.96.0.0/16")]
+    ServiceRange(String),
+    /// The objects of every cluster could not be created.
+    #[error("failed to create the objects that every cluster has")]
+    Bootstrap(#[source] api::ApiError),
+}
+
+/// A running server; cheap to clone. It stops with the tasks it was started with.
+#[derive(Clone)]
+pub struct Server {
+    front: Front,
+    addresses: Arc<[SocketAddr]>,
+}
+
+/// Starts a server. When this returns, reads and writes are answered and the objects of every cluster exist.
+pub async fn start(config: Config, material: Material, tasks: Tasks) -> Result<Server, Error> {
+    let range = Range::parse(&config.service_cidr).ok_or(Error::ServiceRange(config.service_cidr.clone()))?;
+    let store = open(&config, &tasks).await?;
+    let caches = Arc::new(Caches::load(store.clone())?);
+    let rights = Arc::new(Rights::default());
+    let allocators = Arc::new(Allocators::new(range));
+    let derived = Derived { rights: rights.clone(), allocators: allocators.clone() };
+    derived.load(&caches);
+    tasks.spawn_vital("watch cache", until_cancelled(tasks.clone(), caches.clone().pump(Arc::new(derived))));
+    let state = Arc::new(state(&config, &material, caches, rights, allocators, &tasks)?);
+    let front = Front::new(state.clone());
+    let (listeners, addresses) = https::bind(&config.listen).await?;
+    let advertise = config.advertise.or_else(|| addresses.first().copied());
+    bootstrap::bootstrap(&state, range.address(1), advertise).await?;
+    https::serve(&front, &material, listeners, &tasks)?;
+    tasks.spawn("store snapshots", snapshots(store, tasks.clone()));
+    Ok(Server { front, addresses: addresses.into() })
+}
+
+/// Opening reads files, so it happens beside the runtime's own threads.
+async fn open(config: &Config, tasks: &Tasks) -> Result<Store, Error> {
+    let options = store::Options::with_clock(now_of(config.clock.clone()));
+    let Storage::Directory(directory) = config.storage.clone() else { return Ok(Store::memory(options)) };
+    let opened = tasks.spawn_blocking("open store", move || Store::open(&directory, options)).await;
+    Ok(opened.ok().flatten().ok_or(store::Error::Closed)??)
+}
+
+fn now_of(clock: Clock) -> impl Fn() -> SystemTime + Send + Sync + 'static {
+    move || clock.now().into()
+}
+
+fn state(
+    config: &Config,
+    material: &Material,
+    caches: Arc<Caches>,
+    rights: Arc<Rights>,
+    allocators: Arc<Allocators>,
+    tasks: &Tasks,
+) -> Result<State, Error> {
+    let nodes = match &material.kubelet_client {
+        Some(pair) => Some(Arc::new(pki::tls::client_config(&material.ca_pem, Some(pair))?)),
+        None => None,
+    };
+    Ok(State {
+        store: caches.store().clone(),
+        caches,
+        rights,
+        admission: Admission,
+        allocators,
+        tokens: material.tokens.clone(),
+        static_tokens: config.static_tokens.iter().cloned().collect(),
+        nodes,
+        clock: config.clock.clone(),
+        random: config.random.clone(),
+        metrics: Metrics::new(config.metrics.clone()),
+        shutdown: tasks.token(),
+        tasks: tasks.clone(),
+    })
+}
+
+/// Ends without an error when the tasks are told to stop.
+async fn until_cancelled<E>(tasks: Tasks, work: impl Future<Output = Result<(), E>>) -> Result<(), E> {
+    tasks.token().run_until_cancelled(work).await.unwrap_or(Ok(()))
+}
+
+/// Takes the store's scheduled snapshots.
+async fn snapshots(store: Store, tasks: Tasks) {
+    let pause = || clock::sleep(SNAPSHOT_CHECK);
+    while tasks.token().run_until_cancelled(pause()).await.is_some() {
+        let store = store.clone();
+        let taken = tasks.spawn_blocking("store snapshot", move || store.snapshot_if_due()).await;
+        if let Ok(Some(Err(error))) = taken {
+            tracing::error!(%error, "no snapshot of the store was taken");
+        }
+    }
+}
+
+impl Server {
+    /// The addresses on which HTTPS is served, as bound.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Answers requests of this process, as this user.
+    pub fn service(&self, user: UserInfo) -> InProcess {
+        InProcess::new(self.front.clone(), Identity(Arc::new(user)))
+    }
+
+    /// A transport for clients of this process, as this user. Lists and watches share the server's objects.
+    pub fn connector(&self, user: UserInfo) -> Arc<dyn client::Transport> {
+        Arc::new(Connector::new(self.service(user)))
+    }
+}

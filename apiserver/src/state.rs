@@ -1,0 +1,127 @@
+//! What all requests share.
+
+use crate::admission::Admission;
+use crate::allocate::Allocators;
+use crate::cache::entry::Entry;
+use crate::cache::resource::Cached;
+use crate::cache::{Caches, Observer};
+use crate::metrics::Metrics;
+use access::{Authorizer, UserInfo};
+use api::{ApiError, Key, Kind};
+use daemon::{Clock, Random, Tasks};
+use jiff::Timestamp;
+use std::collections::HashMap;
+use std::sync::{Arc, RwLock};
+use store::Store;
+use tokio_util::sync::CancellationToken;
+
+/// What all requests share. Everything in it is either immutable or guards itself.
+pub(crate) struct State {
+    pub(crate) caches: Arc<Caches>,
+    pub(crate) store: Store,
+    pub(crate) rights: Arc<Rights>,
+    pub(crate) admission: Admission,
+    pub(crate) allocators: Arc<Allocators>,
+    pub(crate) tokens: Arc<pki::tokens::Signer>,
+    pub(crate) static_tokens: HashMap<String, UserInfo>,
+    /// How to reach nodes; none when no certificate for that was given.
+    pub(crate) nodes: Option<Arc<rustls::ClientConfig>>,
+    pub(crate) clock: Clock,
+    pub(crate) random: Random,
+    pub(crate) metrics: Metrics,
+    /// Cancelled when the server stops: ends watches.
+    pub(crate) shutdown: CancellationToken,
+    /// Owns what outlives the request that began it, such as tunnels to nodes.
+    pub(crate) tasks: Tasks,
+}
+
+impl State {
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The cache of a kind that is stored.
+    pub(crate) fn cached(&self, kind: Kind) -> Result<&Arc<Cached>, ApiError> {
+        self.caches.of(kind).ok_or_else(ApiError::method_not_allowed)
+    }
+
+    /// An object as it is now, or the 404.
+    pub(crate) async fn current(&self, key: &Key) -> Result<Arc<Entry>, ApiError> {
+        self.caches.fresh().await;
+        let found = self.cached(key.kind)?.get(&cache_key(key));
+        found.ok_or_else(|| ApiError::not_found(key.kind.row(), &key.name))
+    }
+}
+
+/// How caches call an object.
+pub(crate) fn cache_key(key: &Key) -> String {
+    if key.namespace.is_empty() { key.name.clone() } else { format!("{}/{}", key.namespace, key.name) }
+}
+
+/// Who may do what, as the roles and bindings say at this moment.
+#[derive(Default)]
+pub(crate) struct Rights {
+    /// Replaced as a whole; held only to copy or replace the pointer.
+    now: RwLock<Arc<Authorizer>>,
+}
+
+impl Rights {
+    pub(crate) fn now(&self) -> Arc<Authorizer> {
+        self.now.read().expect("nobody panics while holding this lock").clone()
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Authorizer)) {
+        let mut next = (*self.now()).clone();
+        change(&mut next);
+        *self.now.write().expect("nobody panics while holding this lock") = Arc::new(next);
+    }
+}
+
+/// Keeps what is derived from objects in step with the cache: rights, and the addresses that services hold.
+pub(crate) struct Derived {
+    pub(crate) rights: Arc<Rights>,
+    pub(crate) allocators: Arc<Allocators>,
+}
+
+impl Derived {
+    /// Takes in what was there when the server started.
+    pub(crate) fn load(&self, caches: &Caches) {
+        for cached in caches.all().filter(|it| is_rbac(it.kind) || Allocators::concerns(it.kind)) {
+            for entry in cached.now(0).map.values() {
+                self.observe(cached.kind, &entry.key, Some(entry));
+            }
+        }
+    }
+}
+
+impl Observer for Derived {
+    fn observe(&self, kind: Kind, key: &str, entry: Option<&Entry>) {
+        if !is_rbac(kind) && !Allocators::concerns(kind) {
+            return;
+        }
+        let object = match entry.map(Entry::decode).transpose() {
+            Ok(object) => object,
+            Err(error) => {
+                tracing::error!(%error, "an object is not taken into account");
+                return;
+            }
+        };
+        if Allocators::concerns(kind) {
+            self.allocators.observe(key, object.as_ref());
+        } else {
+            self.rights.change(|rights| match &object {
+                Some(object) => rights.apply(object),
+                None => rights.remove(&key_of(kind, key)),
+            });
+        }
+    }
+}
+
+fn key_of(kind: Kind, key: &str) -> Key {
+    let (namespace, name) = key.rsplit_once('/').unwrap_or(("", key));
+    Key { kind, namespace: namespace.to_owned(), name: name.to_owned() }
+}
+
+fn is_rbac(kind: Kind) -> bool {
+    kind.row().group == "rbac.authorization.k8s.io"
+}

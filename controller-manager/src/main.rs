@@ -1,0 +1,48 @@
+//! The controller manager as a process of its own.
+
+use anyhow::Context;
+use clap::Parser;
+use client::https::Https;
+use client::{Client, kubeconfig::Kubeconfig};
+use controller_manager::Config;
+use daemon::args::LogArgs;
+use daemon::metrics::Registry;
+use daemon::{Clock, Options, Random, Tasks};
+use runtime::trace::Ring;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// Runs the cluster's controllers
+#[derive(Parser)]
+#[command(name = "controller-manager", version)]
+struct Args {
+    /// Where the API server is and who we are
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: PathBuf,
+    /// Certificate of the cluster's authority (PEM), which every namespace gets
+    #[arg(long, value_name = "FILE")]
+    root_ca: Option<PathBuf>,
+    #[command(flatten)]
+    log: LogArgs,
+}
+
+/// How many reconciles are remembered.
+const REMEMBERED: usize = 4096;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let options = Options { log: args.log.clone(), ..Options::default() };
+    daemon::run(options, |tasks| start(args, tasks))
+}
+
+async fn start(args: Args, tasks: Tasks) -> anyhow::Result<()> {
+    let credentials = Kubeconfig::load(&args.kubeconfig)?.credentials(None)?;
+    let client = Client::new(Arc::new(Https::new(&credentials)?));
+    let read = |path: PathBuf| {
+        std::fs::read_to_string(&path).with_context(|| format!("failed to read {}", path.display()))
+    };
+    let config = Config { root_ca: args.root_ca.map(read).transpose()? };
+    let (metrics, ring) = (Registry::new(), Ring::new(REMEMBERED));
+    controller_manager::run(config, client, Clock::system(), Random::system(), metrics, ring, tasks).await
+}

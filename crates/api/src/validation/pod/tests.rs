@@ -1,0 +1,206 @@
+//! A table of pods: what is changed in a good one, and which fields are blamed.
+
+use super::*;
+use crate::strategies::pod::defaults;
+use serde_json::{Value, json};
+
+fn pod(change: Value) -> Pod {
+    let mut value = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"},
+        "spec": {"containers": [{"name": "main", "image": "x"}]}});
+    let spec = value["spec"].as_object_mut().expect("it is a map");
+    spec.extend(change.as_object().cloned().expect("it is a map"));
+    let mut pod: Pod = serde_json::from_value(value).expect("it is a pod");
+    defaults::pod(pod.spec.as_mut().expect("it has a spec"));
+    pod
+}
+
+fn main(change: Value) -> Value {
+    let mut container = json!({"name": "main", "image": "x"});
+    container.as_object_mut().expect("it is a map").extend(change.as_object().cloned().expect("it is a map"));
+    json!({"containers": [container]})
+}
+
+#[track_caller]
+fn check(change: Value, expect: &[&str]) {
+    let got: Vec<String> =
+        validate(&pod(change)).iter().map(|it| format!("{} {:?}", it.field, it.kind)).collect();
+    assert_eq!(got, expect);
+}
+
+#[test]
+fn containers_are_checked() {
+    let c = "spec.containers[0]";
+    check(json!({}), &[]);
+    check(json!({"containers": []}), &["spec.containers Required"]);
+    let one = json!({"name": "main", "image": "x"});
+    check(json!({"containers": [one, one]}), &["spec.containers[1].name Duplicate"]);
+    check(json!({"containers": [one], "initContainers": [one]}), &["spec.initContainers[0].name Duplicate"]);
+    check(main(json!({"name": "Main"})), &[&format!("{c}.name Invalid")]);
+    check(main(json!({"image": ""})), &[&format!("{c}.image Required")]);
+    check(main(json!({"image": " x"})), &[&format!("{c}.image Invalid")]);
+    check(main(json!({"imagePullPolicy": "Sometimes"})), &[&format!("{c}.imagePullPolicy NotSupported")]);
+    let ports = |ports: Value| main(json!({"ports": ports}));
+    check(ports(json!([{"containerPort": 70_000}])), &[&format!("{c}.ports[0].containerPort Invalid")]);
+    check(ports(json!([{"containerPort": 0}])), &[&format!("{c}.ports[0].containerPort Required")]);
+    check(ports(json!([{"containerPort": 1, "name": "Up"}])), &[&format!("{c}.ports[0].name Invalid")]);
+    check(
+        ports(json!([{"containerPort": 1, "name": "a"}, {"containerPort": 2, "name": "a"}])),
+        &[&format!("{c}.ports[1].name Duplicate")],
+    );
+    check(
+        ports(json!([{"containerPort": 1, "hostPort": 5}, {"containerPort": 2, "hostPort": 5}])),
+        &[&format!("{c}.ports[1].hostPort Duplicate")],
+    );
+    check(
+        main(json!({"volumeMounts": [{"name": "v", "mountPath": "/v"}]})),
+        &[&format!("{c}.volumeMounts[0].name NotFound")],
+    );
+    check(
+        main(json!({"resources": {"requests": {"cpu": "2"}, "limits": {"cpu": "1"}}})),
+        &[&format!("{c}.resources.requests Invalid")],
+    );
+    check(
+        main(json!({"resources": {"requests": {"cpu": "-1", "nope": "1"}}})),
+        &[&format!("{c}.resources.requests[cpu] Invalid"), &format!("{c}.resources.requests[nope] Invalid")],
+    );
+    check(
+        main(json!({"resources": {"limits": {"example.com/gpu": "1.5"}}})),
+        &[
+            &format!("{c}.resources.limits[example.com/gpu] Invalid"),
+            &format!("{c}.resources.requests[example.com/gpu] Invalid"),
+        ],
+    );
+}
+
+#[test]
+fn variables_and_probes_are_checked() {
+    let c = "spec.containers[0]";
+    let env = |env: Value| main(json!({"env": [env]}));
+    check(env(json!({"name": "a=b"})), &[&format!("{c}.env[0].name Invalid")]);
+    let field = |path: &str| json!({"fieldRef": {"fieldPath": path}});
+    check(env(json!({"name": "A", "valueFrom": field("metadata.labels['a']")})), &[]);
+    check(
+        env(json!({"name": "A", "value": "b", "valueFrom": field("metadata.name")})),
+        &[&format!("{c}.env[0].valueFrom Invalid")],
+    );
+    check(
+        env(json!({"name": "A", "valueFrom": field("spec.nope")})),
+        &[&format!("{c}.env[0].valueFrom.fieldRef.fieldPath Invalid")],
+    );
+    check(
+        env(json!({"name": "A", "valueFrom": field("metadata.labels")})),
+        &[&format!("{c}.env[0].valueFrom.fieldRef.fieldPath NotSupported")],
+    );
+    check(env(json!({"name": "A", "valueFrom": {}})), &[&format!("{c}.env[0].valueFrom Invalid")]);
+    check(main(json!({"livenessProbe": {}})), &[&format!("{c}.livenessProbe Required")]);
+    let exec = json!({"command": ["a"]});
+    check(main(json!({"readinessProbe": {"exec": exec, "successThreshold": 2}})), &[]);
+    check(
+        main(json!({"livenessProbe": {"exec": exec, "successThreshold": 2}})),
+        &[&format!("{c}.livenessProbe.successThreshold Invalid")],
+    );
+    check(
+        main(json!({"livenessProbe": {"exec": exec, "tcpSocket": {"port": 1}}})),
+        &[&format!("{c}.livenessProbe.tcpSocket Forbidden")],
+    );
+    check(
+        main(json!({"livenessProbe": {"httpGet": {"port": "", "scheme": "FTP"}}})),
+        &[
+            &format!("{c}.livenessProbe.httpGet.port Invalid"),
+            &format!("{c}.livenessProbe.httpGet.port Invalid"),
+            &format!("{c}.livenessProbe.httpGet.scheme NotSupported"),
+        ],
+    );
+}
+
+#[test]
+fn volumes_are_checked() {
+    let volumes = |volumes: Value| json!({"volumes": volumes});
+    check(volumes(json!([{"name": "v"}])), &[]);
+    check(volumes(json!([{"name": "v"}, {"name": "v"}])), &["spec.volumes[1].name Duplicate"]);
+    check(
+        volumes(json!([{"name": "v", "emptyDir": {}, "hostPath": {"path": "/"}}])),
+        &["spec.volumes[0].hostPath Forbidden"],
+    );
+    check(
+        volumes(json!([{"name": "v", "hostPath": {"path": "/a/../b"}}])),
+        &["spec.volumes[0].hostPath.path Invalid"],
+    );
+    check(volumes(json!([{"name": "v", "configMap": {}}])), &["spec.volumes[0].configMap.name Required"]);
+    check(
+        volumes(
+            json!([{"name": "v", "projected": {"sources": [{"serviceAccountToken": {"path": "t", "expirationSeconds": 5}}]}}]),
+        ),
+        &["spec.volumes[0].projected.sources[0].serviceAccountToken.expirationSeconds Invalid"],
+    );
+    let mount = json!({"name": "v", "mountPath": "/v"});
+    let mut twice = main(json!({"volumeMounts": [mount, mount]}));
+    twice["volumes"] = json!([{"name": "v"}]);
+    check(twice, &["spec.containers[0].volumeMounts[1].mountPath Invalid"]);
+}
+
+#[test]
+fn the_pod_itself_is_checked() {
+    check(json!({"restartPolicy": "Sometimes"}), &["spec.restartPolicy NotSupported"]);
+    check(json!({"dnsPolicy": "Sometimes"}), &["spec.dnsPolicy NotSupported"]);
+    check(json!({"activeDeadlineSeconds": -1}), &["spec.activeDeadlineSeconds Invalid"]);
+    check(json!({"hostname": "a.b"}), &["spec.hostname Invalid"]);
+    check(json!({"dnsPolicy": "None"}), &["spec.dnsConfig.nameservers Required"]);
+    check(
+        json!({"tolerations": [{"key": "a", "operator": "Maybe"}]}),
+        &["spec.tolerations[0].operator NotSupported"],
+    );
+    check(json!({"tolerations": [{"operator": "Exists"}]}), &[]);
+    let like = json!([{"matchExpressions": [{"key": "a", "operator": "Like", "values": ["b"]}]}]);
+    check(
+        json!({"affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": like}}}}),
+        &[
+            "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchExpressions[0].operator Invalid",
+        ],
+    );
+    let spread = json!([{"maxSkew": 0, "topologyKey": "", "whenUnsatisfiable": "Never"}]);
+    let s = "spec.topologySpreadConstraints[0]";
+    check(
+        json!({"topologySpreadConstraints": spread}),
+        &[
+            &format!("{s}.maxSkew Invalid"),
+            &format!("{s}.topologyKey Required"),
+            &format!("{s}.whenUnsatisfiable NotSupported"),
+        ],
+    );
+    let mut ports = main(json!({"ports": [{"containerPort": 80, "hostPort": 81}]}));
+    ports["hostNetwork"] = json!(true);
+    check(ports, &["spec.containers[0].ports[0].containerPort Invalid"]);
+}
+
+#[test]
+fn little_of_a_pod_may_change() {
+    #[track_caller]
+    fn check(change: Value, expect: &[&str]) {
+        let old =
+            pod(json!({"tolerations": [{"key": "a", "operator": "Exists"}], "activeDeadlineSeconds": 9}));
+        let mut value = serde_json::to_value(&old).expect("it serializes");
+        let spec = value["spec"].as_object_mut().expect("it is a map");
+        spec.extend(change.as_object().cloned().expect("it is a map"));
+        let new: Pod = serde_json::from_value(value).expect("it is a pod");
+        let got: Vec<String> = update::validate(&new, &old).iter().map(|it| it.field.clone()).collect();
+        assert_eq!(got, expect);
+    }
+    let image = pod(main(json!({"image": "other"}))).spec.expect("it has a spec").containers;
+    let image = serde_json::to_value(image).expect("it serializes");
+    let command = pod(main(json!({"command": ["x"]}))).spec.expect("it has a spec").containers;
+    let command = serde_json::to_value(command).expect("it serializes");
+    check(json!({}), &[]);
+    // The pull policy was chosen by the old tag and stays.
+    check(json!({"containers": image}), &[]);
+    check(json!({"containers": command}), &["spec"]);
+    check(json!({"containers": [image[0], {"name": "b", "image": "b"}]}), &["spec.containers"]);
+    check(json!({"nodeName": "one"}), &["spec"]);
+    check(json!({"activeDeadlineSeconds": 5}), &[]);
+    check(json!({"activeDeadlineSeconds": 10}), &["spec.activeDeadlineSeconds"]);
+    check(
+        json!({"tolerations": [{"key": "a", "operator": "Exists"}, {"key": "b", "operator": "Exists"}]}),
+        &[],
+    );
+    check(json!({"tolerations": []}), &["spec.tolerations"]);
+}
