@@ -115,8 +115,8 @@ impl Drop for Reservation<'_> {
     fn drop(&mut self) {
         if !self.kept && self.claim != Claim::default() {
             let mut held = self.allocators.lock();
-            self.claim.addresses.iter().for_each(|it| drop(held.addresses.reserved.remove(it)));
-            self.claim.ports.iter().for_each(|it| drop(held.ports.reserved.remove(it)));
+            self.claim.addresses.iter().for_each(|it| { held.addresses.reserved.remove(it); });
+            self.claim.ports.iter().for_each(|it| { held.ports.reserved.remove(it); });
         }
     }
 }
@@ -136,8 +136,8 @@ impl Allocators {
         let claim = service.map(Claim::of).unwrap_or_default();
         let mut held = self.lock();
         if let Some(old) = held.by_service.remove(key) {
-            old.addresses.iter().for_each(|it| drop(held.addresses.taken.remove(it)));
-            old.ports.iter().for_each(|it| drop(held.ports.taken.remove(it)));
+            old.addresses.iter().for_each(|it| { held.addresses.taken.remove(it); });
+            old.ports.iter().for_each(|it| { held.ports.taken.remove(it); });
         }
         for it in &claim.addresses {
             held.addresses.reserved.remove(it);

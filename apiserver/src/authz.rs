@@ -7,7 +7,7 @@ use api::ApiError;
 
 /// Decides a question, of a request or of a review.
 pub(crate) fn decide(state: &State, attributes: &Attributes<'_>) -> Decision {
-    state.rights.now().authorize(attributes)
+    state.rights.decide(attributes)
 }
 
 /// Refuses a request to a resource that the user has no right to.

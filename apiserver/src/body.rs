@@ -134,8 +134,8 @@ pub(crate) fn decode(
     if validation == FieldValidation::Ignore {
         return kind.decode(json).map_err(refused);
     }
-    let mut found: Vec<String> =
-        strict::duplicates(json).iter().map(|it| format!("duplicate field {it:?}")).collect();
+    let duplicates = strict::duplicates(json).map_err(refused)?;
+    let mut found: Vec<String> = duplicates.iter().map(|it| format!("duplicate field {it:?}")).collect();
     let mut unknown = |path: String| found.push(format!("unknown field {:?}", strict::dotted(&path)));
     let object = kind.decode_strictly(json, &mut unknown).map_err(refused)?;
     if validation == FieldValidation::Strict && !found.is_empty() {

@@ -11,6 +11,7 @@ use access::UserInfo;
 use api::k8s::api::core::v1::{
     EndpointAddress, EndpointPort, EndpointSubset, Endpoints, Namespace, Service, ServicePort, ServiceSpec,
 };
+use api::k8s::api::rbac::v1::ClusterRoleBinding;
 use api::k8s::api::scheduling::v1::PriorityClass;
 use api::k8s::apimachinery::pkg::util::intstr::IntOrString;
 use api::{ApiError, Key, Object, ObjectMeta, Resource};
@@ -29,6 +30,8 @@ pub(crate) async fn bootstrap(state: &State, first: Ipv4Addr, advertise: Option<
     let namespaces = NAMESPACES.iter().map(|name| named::<Namespace>(name).into());
     ensure_all(state, namespaces.collect()).await?;
     let mut objects = access::bootstrap::objects();
+    // The node authorizer grants the same, narrowed to what a node's own pods need.
+    objects.retain(|it| it.key() != Key::of::<ClusterRoleBinding>("", access::bootstrap::NODE_BINDING));
     objects.extend(PRIORITIES.iter().map(|it| priority_class(it).into()));
     ensure_all(state, objects).await?;
     ensure_all(state, vec![kubernetes_service(first, advertise).into()]).await?;

@@ -41,7 +41,7 @@ fn answer(state: &State, call: &Call, object: &mut Object) -> Result<(), Errors>
         review.status = Some(reviews::answer_self(&call.user, &review.spec, authorize)?);
     } else if let Some(review) = object.get_mut::<SelfSubjectRulesReview>() {
         let namespace = review.spec.namespace.clone().unwrap_or_default();
-        review.status = Some(reviews::rules_status(&state.rights.now().rules_for(&call.user, &namespace)));
+        review.status = Some(reviews::rules_status(&state.rights.roles().rules_for(&call.user, &namespace)));
     } else if let Some(review) = object.get_mut::<SelfSubjectReview>() {
         review.metadata.creation_timestamp = Some(api::Time(crate::metadata::whole_seconds(state.now())));
         review.status = Some(SelfSubjectReviewStatus { user_info: Some(call.user.to_wire()) });

@@ -6,8 +6,12 @@ use crate::cache::entry::Entry;
 use crate::cache::resource::Cached;
 use crate::cache::{Caches, Observer};
 use crate::metrics::Metrics;
-use access::{Authorizer, UserInfo};
-use api::{ApiError, Key, Kind};
+use access::identity::NODES;
+use access::node::NodeAuthorizer;
+use access::node::index::NodeIndex;
+use access::{Attributes, Authorizer, Decision, UserInfo};
+use api::k8s::api::core::v1::{PersistentVolumeClaim, Pod};
+use api::{ApiError, Key, Kind, Resource};
 use daemon::{Clock, Random, Tasks};
 use jiff::Timestamp;
 use std::collections::HashMap;
@@ -58,19 +62,43 @@ pub(crate) fn cache_key(key: &Key) -> String {
     if key.namespace.is_empty() { key.name.clone() } else { format!("{}/{}", key.namespace, key.name) }
 }
 
-/// Who may do what, as the roles and bindings say at this moment.
+/// Who may do what, as the roles and bindings, and for nodes the pods, say at this moment.
 #[derive(Default)]
 pub(crate) struct Rights {
-    /// Replaced as a whole; held only to copy or replace the pointer.
-    now: RwLock<Arc<Authorizer>>,
+    roles: Latest<Authorizer>,
+    pods: Latest<NodeIndex>,
+    nodes: NodeAuthorizer,
 }
 
 impl Rights {
-    pub(crate) fn now(&self) -> Arc<Authorizer> {
+    /// The roles and bindings.
+    pub(crate) fn roles(&self) -> Arc<Authorizer> {
+        self.roles.now()
+    }
+
+    /// Whether a user may: first as a node's agent, then by role.
+    pub(crate) fn decide(&self, attributes: &Attributes<'_>) -> Decision {
+        let by_role = || self.roles.now().authorize(attributes);
+        match attributes.user.is_in(NODES) {
+            true => self.nodes.authorize(&*self.pods.now(), attributes).or_else(by_role),
+            false => by_role(),
+        }
+    }
+}
+
+/// A persistent value that is replaced as a whole.
+#[derive(Default)]
+struct Latest<T> {
+    /// Held only to copy or replace the pointer. One task writes.
+    now: RwLock<Arc<T>>,
+}
+
+impl<T: Clone> Latest<T> {
+    fn now(&self) -> Arc<T> {
         self.now.read().expect("nobody panics while holding this lock").clone()
     }
 
-    fn change(&self, change: impl FnOnce(&mut Authorizer)) {
+    fn change(&self, change: impl FnOnce(&mut T)) {
         let mut next = (*self.now()).clone();
         change(&mut next);
         *self.now.write().expect("nobody panics while holding this lock") = Arc::new(next);
@@ -86,7 +114,7 @@ pub(crate) struct Derived {
 impl Derived {
     /// Takes in what was there when the server started.
     pub(crate) fn load(&self, caches: &Caches) {
-        for cached in caches.all().filter(|it| is_rbac(it.kind) || Allocators::concerns(it.kind)) {
+        for cached in caches.all().filter(|it| concerns(it.kind)) {
             for entry in cached.now(0).map.values() {
                 self.observe(cached.kind, &entry.key, Some(entry));
             }
@@ -96,10 +124,10 @@ impl Derived {
 
 impl Observer for Derived {
     fn observe(&self, kind: Kind, key: &str, entry: Option<&Entry>) {
-        if !is_rbac(kind) && !Allocators::concerns(kind) {
+        if !concerns(kind) {
             return;
         }
-        let object = match entry.map(Entry::decode).transpose() {
+        let object = match entry.map(Entry::object).transpose() {
             Ok(object) => object,
             Err(error) => {
                 tracing::error!(%error, "an object is not taken into account");
@@ -107,11 +135,16 @@ impl Observer for Derived {
             }
         };
         if Allocators::concerns(kind) {
-            self.allocators.observe(key, object.as_ref());
+            self.allocators.observe(key, object.as_deref());
+        } else if is_rbac(kind) {
+            self.rights.roles.change(|roles| match &object {
+                Some(object) => roles.apply(object),
+                None => roles.remove(&key_of(kind, key)),
+            });
         } else {
-            self.rights.change(|rights| match &object {
-                Some(object) => rights.apply(object),
-                None => rights.remove(&key_of(kind, key)),
+            self.rights.pods.change(|pods| match &object {
+                Some(object) => pods.apply(object),
+                None => pods.remove(&key_of(kind, key)),
             });
         }
     }
@@ -120,6 +153,10 @@ impl Observer for Derived {
 fn key_of(kind: Kind, key: &str) -> Key {
     let (namespace, name) = key.rsplit_once('/').unwrap_or(("", key));
     Key { kind, namespace: namespace.to_owned(), name: name.to_owned() }
+}
+
+fn concerns(kind: Kind) -> bool {
+    is_rbac(kind) || Allocators::concerns(kind) || kind == Pod::KIND || kind == PersistentVolumeClaim::KIND
 }
 
 fn is_rbac(kind: Kind) -> bool {

@@ -4,6 +4,8 @@
 
 use crate::cache::entry::Entry;
 use crate::cache::stored_as;
+use api::k8s::api::{core, events};
+use api::strategies::event::{from_core, to_core};
 use api::{ApiError, Kind, Object};
 use bytes::Bytes;
 
@@ -28,9 +30,34 @@ pub(crate) fn to_stored(object: Object) -> Result<Object, ApiError> {
 }
 
 fn convert(wanted: Kind, object: Object) -> Result<Object, ApiError> {
-    if object.kind() == wanted {
+    let found = object.kind();
+    if found == wanted {
         return Ok(object);
     }
-    let found = object.kind();
-    Err(ApiError::internal(format!("no conversion from {found:?} to {wanted:?}")))
+    let object = match object.take::<events::v1::Event>() {
+        Ok(event) => return Ok(to_core(event).into()),
+        Err(object) => object,
+    };
+    match object.take::<core::v1::Event>() {
+        Ok(event) => Ok(from_core(event).into()),
+        Err(_) => Err(ApiError::internal(format!("no conversion from {found:?} to {wanted:?}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use api::Resource;
+
+    #[test]
+    fn events_are_one_object_in_two_groups() {
+        let stored = br#"{"apiVersion":"v1","kind":"Event","involvedObject":{"name":"p"},"metadata":{"name":"e"},"reason":"R"}"#;
+        let entry = Entry::new(core::v1::Event::KIND, "ns/e".into(), stored, 7);
+        let json = json_of(events::v1::Event::KIND, &entry).unwrap();
+        let served = events::v1::Event::KIND.decode(&json).unwrap();
+        let event = served.get::<events::v1::Event>().unwrap();
+        assert_eq!(event.regarding.as_ref().and_then(|it| it.name.as_deref()), Some("p"));
+        assert_eq!(served.meta().resource_version.as_deref(), Some("7"));
+        assert_eq!(to_stored(served).unwrap(), entry.decode().unwrap());
+    }
 }

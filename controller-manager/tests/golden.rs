@@ -13,6 +13,7 @@
 //! - `advance SECONDS`: time passes.
 //! - `quota N`: only so many more pods may be created. `quota none` lifts it.
 //! - `pods`, `list KIND`, `show KIND/NAME FIELD ...`: looks.
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 mod sim;
 
@@ -77,7 +78,9 @@ struct Stage {
 impl Stage {
     fn command(&mut self, line: &str) -> String {
         let (head, tree) = match line.find('{') {
-            Some(at) => (&line[..at], serde_json::from_str(&line[at..]).unwrap_or_else(|it| panic!("{line}: {it}"))),
+            Some(at) => {
+                (&line[..at], serde_json::from_str(&line[at..]).unwrap_or_else(|it| panic!("{line}: {it}")))
+            }
             None => (line, json!({})),
         };
         let words: Vec<&str> = head.split_whitespace().collect();
@@ -164,8 +167,7 @@ impl Stage {
         let it = self.cluster.store.get(&key).and_then(|it| it.get::<Pod>()).unwrap().clone();
         let finished = self.cluster.now.to_string();
         let state = json!({"terminated": {"exitCode": code, "finishedAt": finished, "reason": "Done"}});
-        let container =
-            json!({"name": "main", "image": "", "imageID": "", "ready": false, "restartCount": 0, "state": state});
+        let container = json!({"name": "main", "image": "", "imageID": "", "ready": false, "restartCount": 0, "state": state});
         self.set_status(&it, json!({"phase": phase, "conditions": [], "containerStatuses": [container]}));
     }
 
@@ -192,7 +194,9 @@ impl Stage {
 
     fn list(&self, kind: &str) -> String {
         let all = self.cluster.store.all(kind_of(kind));
-        let lines = all.iter().map(|it| format!("  {}{}\n", it.key(), if it.meta().deletion_timestamp.is_some() { " going" } else { "" }));
+        let lines = all.iter().map(|it| {
+            format!("  {}{}\n", it.key(), if it.meta().deletion_timestamp.is_some() { " going" } else { "" })
+        });
         let output: String = lines.collect();
         if output.is_empty() { "  none\n".to_owned() } else { output }
     }

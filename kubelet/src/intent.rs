@@ -98,13 +98,16 @@ fn init_failed(spec: &PodSpec, observed: &Observed) -> Option<Finish> {
     }
     let inits = spec.init_containers.iter().flatten().filter(|it| !api::pod::is_sidecar(it));
     let mut exits = inits.filter_map(|init| Some((init, observed.latest(&init.name)?.exit()?.code)));
-    exits
-        .any(|(init, code)| code != 0 && !restarts(spec, init, Role::Init, code))
-        .then_some(Finish { phase: phase::FAILED, reason: None, message: None })
+    exits.any(|(init, code)| code != 0 && !restarts(spec, init, Role::Init, code)).then_some(Finish {
+        phase: phase::FAILED,
+        reason: None,
+        message: None,
+    })
 }
 
 fn mains_ended(spec: &PodSpec, observed: &Observed) -> Option<Finish> {
-    let codes: Option<Vec<i32>> = spec.containers.iter().map(|it| ended_for_good(spec, observed, it)).collect();
+    let codes: Option<Vec<i32>> =
+        spec.containers.iter().map(|it| ended_for_good(spec, observed, it)).collect();
     let phase = match codes?.as_slice() {
         [] => return None,
         codes if codes.iter().all(|code| *code == 0) => phase::SUCCEEDED,

@@ -306,7 +306,9 @@ impl Observed {
     fn see_sandbox(&mut self, container: Container) {
         let facts = SandboxFacts { id: container.id, address: container.address };
         match self.sandbox.facts() {
-            Some(known) if known.id != facts.id && container.state.is_live() && self.sandbox.running().is_none() => {
+            Some(known)
+                if known.id != facts.id && container.state.is_live() && self.sandbox.running().is_none() =>
+            {
                 self.stale.insert(known.id.clone());
             }
             Some(known) if known.id != facts.id => {
@@ -315,7 +317,8 @@ impl Observed {
             }
             _ => {}
         }
-        let address = facts.address.or(self.sandbox.facts().filter(|it| it.id == facts.id).and_then(|it| it.address));
+        let address =
+            facts.address.or(self.sandbox.facts().filter(|it| it.id == facts.id).and_then(|it| it.address));
         let facts = SandboxFacts { address, ..facts };
         self.sandbox = match container.state {
             State::Created => Sandbox::Created(facts),

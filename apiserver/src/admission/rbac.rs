@@ -24,7 +24,7 @@ impl Plugin for Escalation {
             return check(attempt, view, rules, "escalate", own_target(attempt));
         }
         let Some(role) = role_of(object) else { return Ok(()) };
-        let rights = view.state.rights.now();
+        let rights = view.state.rights.roles();
         let rules = rights.rules_of_role(&attempt.key.namespace, role).unwrap_or_default();
         let plural = if role.kind == "Role" { "roles" } else { "clusterroles" };
         let target = ResourceTarget { resource: plural, name: &role.name, ..own_target(attempt) };
@@ -61,7 +61,7 @@ fn check(
     lifting: &str,
     target: ResourceTarget<'_>,
 ) -> Result<(), ApiError> {
-    let rights = view.state.rights.now();
+    let rights = view.state.rights.roles();
     if rights.authorize(&Attributes::resource(attempt.user, lifting, target)).is_allowed() {
         return Ok(());
     }

@@ -5,7 +5,8 @@
 
 use api::selector::Labels;
 use api::strategy::SelectableField;
-use api::{Kind, Object};
+use api::k8s::api::core::v1::{Node, Pod};
+use api::{Kind, Object, Resource};
 use bytes::Bytes;
 use serde::Deserialize;
 use std::sync::{Arc, OnceLock};
@@ -39,8 +40,9 @@ impl Entry {
     /// The entry of what was stored at a revision.
     pub(crate) fn new(kind: Kind, key: Arc<str>, stored: &[u8], revision: u64) -> Self {
         let json = splice(stored, revision);
-        let (labels, fields) = selectable_of(kind, &key, &json);
-        Self { kind, key, revision, json, labels, fields, object: OnceLock::new() }
+        let Selectable { labels, fields, object } = selectable_of(kind, &key, &json);
+        let object = object.filter(|_| KEPT.contains(&kind)).map(|it| OnceLock::from(Arc::new(it)));
+        Self { kind, key, revision, json, labels, fields, object: object.unwrap_or_default() }
     }
 
     /// The same content at another revision: what a watcher is told when the object leaves its selector.
@@ -108,21 +110,33 @@ impl Entry {
     }
 }
 
+/// Kinds whose objects stay decoded: everything that decides about pods reads them typed, node authorization included.
+const KEPT: &[Kind] = &[<Pod as Resource>::KIND, <Node as Resource>::KIND];
+
+/// What selectors need, and the object if finding that out took decoding it.
+#[derive(Default)]
+struct Selectable {
+    labels: Option<Box<Labels>>,
+    fields: Box<[SelectableField]>,
+    object: Option<Object>,
+}
+
 /// Labels and fields. Kinds without selectable fields are not decoded in full.
-fn selectable_of(kind: Kind, key: &str, json: &[u8]) -> (Option<Box<Labels>>, Box<[SelectableField]>) {
+fn selectable_of(kind: Kind, key: &str, json: &[u8]) -> Selectable {
     let strategy = kind.row().strategy;
     if strategy.field_names().is_empty() {
         let labels = serde_json::from_slice::<Light>(json).map(|it| it.metadata.labels);
-        return (labels.unwrap_or_default().map(Box::new), Box::default());
+        return Selectable { labels: labels.unwrap_or_default().map(Box::new), ..Selectable::default() };
     }
     match kind.decode(json) {
-        Ok(object) => {
-            let fields = strategy.fields(&object).into_boxed_slice();
-            (object.meta().labels.clone().map(Box::new), fields)
-        }
+        Ok(object) => Selectable {
+            fields: strategy.fields(&object).into_boxed_slice(),
+            labels: object.meta().labels.clone().map(Box::new),
+            object: Some(object),
+        },
         Err(error) => {
             tracing::error!(%kind, key, %error, "stored object does not decode; selectors will not find it");
-            (None, Box::default())
+            Selectable::default()
         }
     }
 }
@@ -203,8 +217,7 @@ fn string_end(json: &[u8], mut from: usize) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use api::Resource;
-    use api::k8s::api::core::v1::{ConfigMap, Pod};
+    use api::k8s::api::core::v1::ConfigMap;
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
@@ -242,7 +255,7 @@ mod tests {
         assert_eq!(entry.field("metadata.name"), Some("x"));
     }
 
-    fn any_json() -> impl Strategy<Value = Value> {
+    fn any_json() -> impl proptest::strategy::Strategy<Value = Value> {
         let leaf = prop_oneof![
             Just(Value::Null),
             any::<bool>().prop_map(Value::from),

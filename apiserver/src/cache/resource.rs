@@ -151,11 +151,6 @@ impl Cached {
         self.changed.send_replace(revision);
     }
 
-    /// How many objects there are.
-    pub(crate) fn len(&self) -> usize {
-        self.read().map.len()
-    }
-
     fn read(&self) -> RwLockReadGuard<'_, State> {
         self.state.read().expect("nobody panics while holding this lock")
     }

@@ -11,6 +11,7 @@ use crate::state::{State, cache_key};
 use crate::versions::{to_served, to_stored};
 use access::UserInfo;
 use api::field::Errors;
+use api::validation::meta;
 use api::{ApiError, Key, Kind, Object, delete, path};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -144,7 +145,8 @@ fn count_generation(target: &Target<'_>, new: &mut Object, old: &Object) {
 
 fn validate(target: &Target<'_>, new: &Object, old: &Object) -> Result<(), ApiError> {
     let strategy = target.kind.row().strategy;
-    let mut errors: Errors = metadata::validate_update(target.kind, new.meta(), old.meta());
+    let mut errors: Errors = meta::validate_meta(new);
+    errors.extend(meta::validate_meta_update(new, old));
     errors.extend(strategy.validate(new));
     if target.part != Part::Chosen {
         errors.extend(strategy.validate_update(new, old));

@@ -14,7 +14,7 @@ use crate::respond::Answer;
 use crate::state::{State, cache_key};
 use crate::versions::to_stored;
 use access::UserInfo;
-use api::k8s::api::core::v1::Node;
+use api::k8s::api::core::v1::{Node, Service};
 use api::{ApiError, Key, Kind, Object, Resource, Subresource};
 use http::StatusCode;
 use std::sync::Arc;
@@ -22,6 +22,9 @@ use store::{Condition, Op, Txn};
 
 /// How many names are tried when the server makes the name.
 const GENERATED_ATTEMPTS: usize = 8;
+
+/// What the creator of a service should know until the cluster has a service network.
+const UNROUTED: &str = "the service is stored and has an address, but nothing routes to it yet";
 
 /// POST to a collection.
 pub(crate) async fn create(state: &State, call: &mut Call) -> Answer {
@@ -31,6 +34,9 @@ pub(crate) async fn create(state: &State, call: &mut Call) -> Answer {
     let object = call.content().await?.object(call.kind, options.validation, &mut warnings)?;
     let request = Request { kind: call.kind, namespace: &call.key.namespace, user: &call.user, dry_run: options.dry_run };
     let entry = create_object(state, &request, object, &mut warnings).await?;
+    if call.kind == Service::KIND {
+        warnings.push(UNROUTED.to_owned());
+    }
     call.warnings = warnings;
     call.answer(state, StatusCode::CREATED, &entry)
 }
@@ -128,7 +134,7 @@ fn admit(state: &State, request: &Request<'_>, key: &Key, object: &mut Object) -
 }
 
 fn validate(kind: Kind, object: &Object) -> Result<(), ApiError> {
-    let mut errors = metadata::validate(kind, object.meta());
+    let mut errors = api::validation::meta::validate_meta(object);
     errors.extend(kind.row().strategy.validate(object));
     let name = object.meta().name.as_deref().unwrap_or_default();
     if errors.is_empty() { Ok(()) } else { Err(ApiError::invalid(kind.row(), name, &errors)) }

@@ -86,7 +86,8 @@ pub(crate) fn claimants<O: Resource>(
     }
     let labels = new.meta().labels.as_ref();
     let namespace = meta::namespace(new.meta());
-    let could = caches.in_namespace::<O>(namespace).filter(|it| selects(it).is_some_and(|it| it.matches(labels)));
+    let could =
+        caches.in_namespace::<O>(namespace).filter(|it| selects(it).is_some_and(|it| it.matches(labels)));
     keys.extend(could.map(write::key_of));
     keys
 }

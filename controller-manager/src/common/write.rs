@@ -26,7 +26,12 @@ pub(crate) fn status<K: Resource, S: Serialize>(object: &K, old: Option<&S>, new
 }
 
 /// A merge patch that the server refuses when the object is another one, or has changed since it was read.
-pub(crate) fn guarded_patch(key: Key, read: &ObjectMeta, below: Option<Subresource>, mut patch: Value) -> Action {
+pub(crate) fn guarded_patch(
+    key: Key,
+    read: &ObjectMeta,
+    below: Option<Subresource>,
+    mut patch: Value,
+) -> Action {
     patch["metadata"]["uid"] = json!(read.uid);
     patch["metadata"]["resourceVersion"] = json!(read.resource_version);
     Action::Patch { key, below, kind: PatchType::Merge, patch }
@@ -92,9 +97,14 @@ mod tests {
 
     #[test]
     fn differences_are_minimal_merge_patches() {
-        let check = |old: Value, new: Value, expect: Option<Value>| assert_eq!(difference(&old, &new), expect);
+        let check =
+            |old: Value, new: Value, expect: Option<Value>| assert_eq!(difference(&old, &new), expect);
         check(json!({"a": 1}), json!({"a": 1}), None);
         check(json!({"a": 1}), json!({"a": 2, "b": [1]}), Some(json!({"a": 2, "b": [1]})));
-        check(json!({"a": 1, "b": {"c": 1, "d": 2}}), json!({"b": {"c": 1}}), Some(json!({"a": null, "b": {"d": null}})));
+        check(
+            json!({"a": 1, "b": {"c": 1, "d": 2}}),
+            json!({"b": {"c": 1}}),
+            Some(json!({"a": null, "b": {"d": null}})),
+        );
     }
 }

@@ -36,11 +36,8 @@ pub(crate) struct Observed<'a> {
 impl Controller for DeploymentController {
     type Observed<'a> = Observed<'a>;
     const NAME: &'static str = "deployment-controller";
-    const WATCHES: &'static [Watch] = &[
-        Watch::of::<Deployment>(),
-        Watch::mapped::<ReplicaSet>(set_wakes),
-        Watch::mapped::<Pod>(pod_wakes),
-    ];
+    const WATCHES: &'static [Watch] =
+        &[Watch::of::<Deployment>(), Watch::mapped::<ReplicaSet>(set_wakes), Watch::mapped::<Pod>(pod_wakes)];
 
     fn observe<'a>(caches: &'a Snapshot, key: &'a Key) -> Option<Observed<'a>> {
         let deployment = caches.at::<Deployment>(key)?;
@@ -90,7 +87,8 @@ fn pod_wakes(change: &Change, caches: &Snapshot) -> Vec<Key> {
     }
     let sets = claims::owner_keys(change, <ReplicaSet as api::Resource>::KIND);
     let sets = sets.iter().filter_map(|it| caches.object(it));
-    let deployments = sets.filter_map(|it| runtime::controller::owner_key(it, <Deployment as api::Resource>::KIND));
+    let deployments =
+        sets.filter_map(|it| runtime::controller::owner_key(it, <Deployment as api::Resource>::KIND));
     let recreates = |key: &Key| {
         let deployment = caches.at::<Deployment>(key);
         deployment.is_some_and(|it| sizes::is_recreate(&it.spec))
@@ -102,7 +100,9 @@ fn selects_everything(deployment: &Deployment) -> Plan {
     let message = "This deployment is selecting all pods. A non-empty selector is required.";
     let old = deployment.status.clone().unwrap_or_default();
     let seen = DeploymentStatus { observed_generation: deployment.metadata.generation, ..old };
-    let Some(status) = write::status(deployment, deployment.status.as_ref(), &seen) else { return Plan::nothing() };
+    let Some(status) = write::status(deployment, deployment.status.as_ref(), &seen) else {
+        return Plan::nothing();
+    };
     Plan::of(vec![write::warning(deployment, "SelectingAll", message), status])
 }
 
@@ -142,14 +142,23 @@ impl<'a> Member<'a> {
         self.set.spec.replicas.unwrap_or(1)
     }
 
-    /// Replicas that a set is no longer asked for do not count as available, though its status may lag.
+    /// Replicas that a set is no longer asked for do not count as available, and a status that is about an older size
+    /// says nothing for certain.
     fn size(&self) -> Size {
-        let available = self.set.status.as_ref().and_then(|it| it.available_replicas).unwrap_or(0);
-        Size {
-            replicas: self.replicas,
-            available: available.min(self.replicas),
-            annotated: revision::number(self.set, revision::MOST),
+        let status = self.set.status.as_ref();
+        let available = status.and_then(|it| it.available_replicas).unwrap_or(0).min(self.replicas);
+        let annotated = revision::number(self.set, revision::MOST);
+        if self.is_observed() {
+            Size { replicas: self.replicas, available, unsure: 0, annotated }
+        } else {
+            Size { replicas: self.replicas, available: 0, unsure: self.replicas, annotated }
         }
+    }
+
+    /// Whether the set's status is about its size as it is.
+    fn is_observed(&self) -> bool {
+        let seen = self.set.status.as_ref().and_then(|it| it.observed_generation).unwrap_or(0);
+        seen >= self.set.metadata.generation.unwrap_or(0)
     }
 
     fn resize(&mut self, replicas: i32, bounds: Bounds) {
@@ -174,12 +183,10 @@ impl<'a> Member<'a> {
 
     /// Whether nothing depends on the set any more.
     fn is_spent(&self) -> bool {
-        let status = self.set.status.as_ref();
-        let seen = status.and_then(|it| it.observed_generation).unwrap_or(0);
         self.asked() == 0
             && self.replicas == 0
-            && status.is_none_or(|it| it.replicas == 0)
-            && self.set.metadata.generation.unwrap_or(0) <= seen
+            && self.set.status.as_ref().is_none_or(|it| it.replicas == 0)
+            && self.is_observed()
             && self.set.metadata.deletion_timestamp.is_none()
     }
 }
@@ -386,7 +393,10 @@ impl<'a> Rollout<'a> {
         let mut failed = self.deployment.status.clone().unwrap_or_default();
         if status::deadline_of(self.spec).is_some() {
             let reason = "ReplicaSetCreateError";
-            status::set(&mut failed, status::condition(status::PROGRESSING, "False", reason, message.clone(), now));
+            status::set(
+                &mut failed,
+                status::condition(status::PROGRESSING, "False", reason, message.clone(), now),
+            );
         }
         let mut badly: Vec<Action> = self.write_status(&failed).into_iter().collect();
         badly.push(write::warning(self.deployment, "ReplicaSetCreateError", message));
@@ -424,7 +434,12 @@ impl<'a> Rollout<'a> {
             return None;
         }
         let patch = json!({"metadata": {"annotations": {revision::REVISION: revision.to_string()}}});
-        Some(Action::Patch { key: write::key_of(self.deployment), below: None, kind: PatchType::Merge, patch })
+        Some(Action::Patch {
+            key: write::key_of(self.deployment),
+            below: None,
+            kind: PatchType::Merge,
+            patch,
+        })
     }
 
     /// Deletes the oldest spent sets beyond the history limit.

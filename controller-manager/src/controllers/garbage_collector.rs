@@ -83,7 +83,9 @@ fn concerns(object: &Object, caches: &Snapshot) -> bool {
 fn is_going(old: &Object, new: Option<&Object>) -> bool {
     match new {
         None => true,
-        Some(new) => owner::uid(old) != owner::uid(new) || (holds(new, FOREGROUND) && !holds(old, FOREGROUND)),
+        Some(new) => {
+            owner::uid(old) != owner::uid(new) || (holds(new, FOREGROUND) && !holds(old, FOREGROUND))
+        }
     }
 }
 
@@ -168,7 +170,8 @@ fn plan_foreground(object: &Object, caches: &Snapshot) -> Plan {
 }
 
 fn remove_finalizer(object: &Object, finalizer: &str) -> Action {
-    let left: Vec<&String> = object.meta().finalizers.iter().flatten().filter(|it| *it != finalizer).collect();
+    let left: Vec<&String> =
+        object.meta().finalizers.iter().flatten().filter(|it| *it != finalizer).collect();
     let left = if left.is_empty() { json!(null) } else { json!(left) };
     write::guarded_patch(object.key(), object.meta(), None, json!({"metadata": {"finalizers": left}}))
 }

@@ -5,22 +5,34 @@
 use runtime::Registration;
 
 mod cluster_role;
+mod cron_job;
 mod deployment;
 mod garbage_collector;
+mod job;
 mod namespace;
+mod node_lifecycle;
+mod pod_gc;
 mod replica_set;
 mod replicas;
 mod replication_controller;
 pub mod root_ca;
 mod service_account;
+mod taint_eviction;
+mod ttl_after_finished;
 
 /// Every controller that the manager runs.
 pub const CONTROLLERS: &[Registration] = &[
     Registration::of::<deployment::DeploymentController>(),
     Registration::of::<replica_set::ReplicaSetController>(),
     Registration::of::<replication_controller::ReplicationControllerController>(),
+    Registration::of::<job::JobController>(),
+    Registration::of::<cron_job::CronJobController>(),
+    Registration::of::<ttl_after_finished::TtlController>(),
     Registration::of::<namespace::NamespaceController>(),
     Registration::of::<garbage_collector::GarbageCollector>(),
+    Registration::of::<pod_gc::PodGarbageCollector>(),
+    Registration::of::<node_lifecycle::NodeController>(),
+    Registration::of::<taint_eviction::TaintEvictionController>(),
     Registration::of::<service_account::ServiceAccountController>(),
     Registration::of::<root_ca::RootCaController>(),
     Registration::of::<cluster_role::ClusterRoleController>(),

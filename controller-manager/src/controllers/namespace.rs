@@ -44,6 +44,8 @@ struct Left {
     count: usize,
     /// How many have not been asked to go.
     unmarked: usize,
+    /// How many have been asked, and take their time.
+    held: usize,
     /// How many objects each finalizer holds.
     finalizers: BTreeMap<String, usize>,
 }
@@ -68,17 +70,20 @@ impl Controller for NamespaceController {
     }
 
     fn reconcile(observed: Observed<'_>, now: Timestamp) -> Plan {
-        let mut actions: Vec<Action> = observed.status(now).into_iter().collect();
         if observed.left.is_empty() {
             return Plan::of(observed.last_steps());
         }
         let pods_are_left = observed.left.iter().any(|it| it.kind == Pod::KIND);
         let due = observed.left.iter().filter(|it| !pods_are_left || it.kind == Pod::KIND);
         let namespace = meta::name(&observed.namespace.metadata);
-        actions.extend(
-            due.filter(|it| it.unmarked > 0)
-                .map(|it| Action::DeleteAll { kind: it.kind, namespace: namespace.to_owned() }),
-        );
+        let mut actions: Vec<Action> = due
+            .filter(|it| it.unmarked > 0)
+            .map(|it| Action::DeleteAll { kind: it.kind, namespace: namespace.to_owned() })
+            .collect();
+        // What merely hasn't left the caches yet is not worth a write for each.
+        if actions.is_empty() && observed.left.iter().any(|it| it.held > 0) {
+            actions.extend(observed.status(now));
+        }
         Plan::of(actions)
     }
 }
@@ -91,10 +96,12 @@ fn content_wakes(change: &Change, caches: &Snapshot) -> Vec<Key> {
 }
 
 fn left_of(kind: Kind, objects: &Objects, namespace: &str) -> Option<Left> {
-    let mut left = Left { kind, count: 0, unmarked: 0, finalizers: BTreeMap::new() };
+    let mut left = Left { kind, count: 0, unmarked: 0, held: 0, finalizers: BTreeMap::new() };
     for object in objects.in_namespace(kind, namespace) {
         left.count += 1;
-        left.unmarked += usize::from(object.meta().deletion_timestamp.is_none());
+        let marked = object.meta().deletion_timestamp.is_some();
+        left.unmarked += usize::from(!marked);
+        left.held += usize::from(marked);
         for finalizer in object.meta().finalizers.iter().flatten() {
             *left.finalizers.entry(finalizer.clone()).or_default() += 1;
         }
@@ -152,7 +159,9 @@ impl Observed<'_> {
                 "All content successfully deleted, may be waiting on finalization",
             ),
             match self.remaining() {
-                None => fine("NamespaceContentRemaining", "ContentRemoved", "All content successfully removed"),
+                None => {
+                    fine("NamespaceContentRemaining", "ContentRemoved", "All content successfully removed")
+                }
                 Some(it) => condition("NamespaceContentRemaining", "True", "SomeResourcesRemain", it),
             },
             match self.holding() {
@@ -167,10 +176,14 @@ impl Observed<'_> {
     }
 
     fn remaining(&self) -> Option<String> {
-        let mut parts: Vec<String> = self.left.iter().map(|it| {
-            let row = it.kind.row();
-            format!("{}.{} has {} resource instances", row.plural, row.group, it.count)
-        }).collect();
+        let mut parts: Vec<String> = self
+            .left
+            .iter()
+            .map(|it| {
+                let row = it.kind.row();
+                format!("{}.{} has {} resource instances", row.plural, row.group, it.count)
+            })
+            .collect();
         parts.sort();
         (!parts.is_empty()).then(|| format!("Some resources are remaining: {}", parts.join(", ")))
     }
@@ -180,8 +193,10 @@ impl Observed<'_> {
         for (finalizer, count) in self.left.iter().flat_map(|it| &it.finalizers) {
             *held.entry(finalizer).or_default() += count;
         }
-        let parts: Vec<String> =
-            held.iter().map(|(finalizer, count)| format!("{finalizer} in {count} resource instances")).collect();
+        let parts: Vec<String> = held
+            .iter()
+            .map(|(finalizer, count)| format!("{finalizer} in {count} resource instances"))
+            .collect();
         (!parts.is_empty())
             .then(|| format!("Some content in the namespace has finalizers remaining: {}", parts.join(", ")))
     }

@@ -53,7 +53,9 @@ fn conditions_of(mut conditions: Vec<ReplicaSetCondition>, failure: &Failure) ->
     const TYPE: &str = "ReplicaFailure";
     match failure {
         Failure::Clear => conditions.retain(|it| it.type_.as_deref() != Some(TYPE)),
-        Failure::Set { reason, message, now } if conditions.iter().all(|it| it.type_.as_deref() != Some(TYPE)) => {
+        Failure::Set { reason, message, now }
+            if conditions.iter().all(|it| it.type_.as_deref() != Some(TYPE)) =>
+        {
             conditions.push(ReplicaSetCondition {
                 type_: Some(TYPE.to_owned()),
                 status: Some("True".to_owned()),

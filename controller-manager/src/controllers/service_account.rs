@@ -14,7 +14,8 @@ const DEFAULT: &str = "default";
 impl Controller for ServiceAccountController {
     type Observed<'a> = &'a Namespace;
     const NAME: &'static str = "serviceaccount-controller";
-    const WATCHES: &'static [Watch] = &[Watch::of::<Namespace>(), Watch::mapped::<ServiceAccount>(account_wakes)];
+    const WATCHES: &'static [Watch] =
+        &[Watch::of::<Namespace>(), Watch::mapped::<ServiceAccount>(account_wakes)];
 
     fn observe<'a>(caches: &'a Snapshot, key: &'a Key) -> Option<&'a Namespace> {
         let namespace = caches.at::<Namespace>(key).filter(|it| is_active(it))?;

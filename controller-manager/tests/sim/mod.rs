@@ -5,7 +5,7 @@
 //! lag ([`Cluster::lag`]), but never ones that lag behind its own writes, as the real runtime's floor guarantees.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
-pub mod store;
+pub(crate) mod store;
 
 use api::{Key, Kind, Object};
 use client::PatchType;
@@ -17,30 +17,30 @@ use serde_json::{Value, json};
 use std::collections::{HashMap, VecDeque};
 use store::{Refusal, Store};
 
-pub struct Cluster {
-    pub store: Store,
-    pub now: Timestamp,
+pub(crate) struct Cluster {
+    pub(crate) store: Store,
+    pub(crate) now: Timestamp,
     /// How many revisions behind each kind's cache is; what isn't named is up to date.
-    pub lag: HashMap<Kind, usize>,
+    pub(crate) lag: HashMap<Kind, usize>,
     controllers: Vec<&'static Registration>,
     queue: VecDeque<(usize, Key)>,
     timers: Vec<(Timestamp, usize, Key)>,
     floors: HashMap<(usize, Key), u64>,
     /// How many actions have written.
-    pub writes: usize,
+    pub(crate) writes: usize,
 }
 
 /// What one reconcile did.
-pub struct Step {
-    pub controller: &'static str,
-    pub key: Key,
-    pub lines: Vec<String>,
-    pub failed: bool,
-    pub again: Option<std::time::Duration>,
+pub(crate) struct Step {
+    pub(crate) controller: &'static str,
+    pub(crate) key: Key,
+    pub(crate) lines: Vec<String>,
+    pub(crate) failed: bool,
+    pub(crate) again: Option<std::time::Duration>,
 }
 
 impl Cluster {
-    pub fn new(controllers: &[&str]) -> Self {
+    pub(crate) fn new(controllers: &[&str]) -> Self {
         let all = controller_manager::CONTROLLERS.iter();
         Self {
             store: Store::default(),
@@ -55,7 +55,7 @@ impl Cluster {
     }
 
     /// Moves time on; keys whose time has come line up.
-    pub fn advance(&mut self, seconds: i64) {
+    pub(crate) fn advance(&mut self, seconds: i64) {
         self.now += SignedDuration::from_secs(seconds);
         self.timers.sort();
         let due = self.timers.partition_point(|(at, ..)| *at <= self.now);
@@ -64,31 +64,36 @@ impl Cluster {
         }
     }
 
-    pub fn create(&mut self, object: Object) -> Result<Object, Refusal> {
+    pub(crate) fn create(&mut self, object: Object) -> Result<Object, Refusal> {
         let result = self.store.create(object, self.now);
         self.notify();
         result
     }
 
-    pub fn patch(&mut self, key: &Key, below: Option<api::Subresource>, patch: &Value) -> Result<Object, Refusal> {
+    pub(crate) fn patch(
+        &mut self,
+        key: &Key,
+        below: Option<api::Subresource>,
+        patch: &Value,
+    ) -> Result<Object, Refusal> {
         let result = self.store.patch(key, below, patch, self.now);
         self.notify();
         result
     }
 
-    pub fn delete(&mut self, key: &Key, options: &Value) -> Result<(), Refusal> {
+    pub(crate) fn delete(&mut self, key: &Key, options: &Value) -> Result<(), Refusal> {
         let options = serde_json::from_value(options.clone()).expect("they are delete options");
         let result = self.store.delete(key, &options, self.now);
         self.notify();
         result
     }
 
-    pub fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         self.queue.is_empty()
     }
 
     /// Runs the reconcile that has waited longest, or the one at `choice` in line.
-    pub fn step_at(&mut self, choice: usize) -> Option<Step> {
+    pub(crate) fn step_at(&mut self, choice: usize) -> Option<Step> {
         if self.queue.is_empty() {
             return None;
         }
@@ -97,7 +102,8 @@ impl Cluster {
         let floor = self.floors.get(&(index, key.clone())).copied().unwrap_or(0);
         let caches = self.caches(registration, floor);
         let plan = (registration.plan)(&caches, &key, self.now);
-        let mut step = Step { controller: registration.name, key, lines: Vec::new(), failed: false, again: None };
+        let mut step =
+            Step { controller: registration.name, key, lines: Vec::new(), failed: false, again: None };
         for action in plan.actions {
             if self.run(action, &mut step.lines).is_err() {
                 step.failed = true;
@@ -119,15 +125,14 @@ impl Cluster {
         Some(step)
     }
 
-    pub fn step(&mut self) -> Option<Step> {
+    pub(crate) fn step(&mut self) -> Option<Step> {
         self.step_at(0)
     }
 
     /// A change that a lagging cache has yet to show wakes the key again when it does.
     fn line_up_if_stale(&mut self, index: usize, key: &Key, caches: &Snapshot) {
-        let stale = |watch: &runtime::Watch| {
-            self.store.snapshot().revision(watch.kind) > caches.revision(watch.kind)
-        };
+        let stale =
+            |watch: &runtime::Watch| self.store.snapshot().revision(watch.kind) > caches.revision(watch.kind);
         if self.controllers[index].watches.iter().any(stale) {
             self.line_up(index, key.clone());
         }
@@ -149,7 +154,7 @@ impl Cluster {
     }
 
     /// Tells the controllers what has changed.
-    pub fn notify(&mut self) {
+    pub(crate) fn notify(&mut self) {
         for change in std::mem::take(&mut self.store.changes) {
             let Some(kind) = change.key().map(|it| it.kind) else { continue };
             self.notify_of(kind, &change);
@@ -171,7 +176,9 @@ impl Cluster {
         let (at, line) = (lines.len(), shown(&action));
         let result = self.execute(action, lines);
         match (&result, line) {
-            (Ok(Some(name)), Some(line)) => lines.insert(at, line.replace('*', name.rsplit('-').next().unwrap_or_default())),
+            (Ok(Some(name)), Some(line)) => {
+                lines.insert(at, line.replace('*', name.rsplit('-').next().unwrap_or_default()))
+            }
             (Ok(None), Some(line)) => lines.insert(at, line),
             (Err(refusal), Some(line)) => lines.insert(at, format!("{line}: {refusal}")),
             (_, None) => {}
@@ -204,16 +211,19 @@ impl Cluster {
             },
             Action::WhenGone { gone, then } => {
                 let lives = |(key, uid): &(Key, String)| {
-                    self.store.get(key).is_some_and(|it| api::owner::uid(it) == uid)
+                    self.store.get(key).is_some_and(|it| uid.is_empty() || api::owner::uid(it) == uid)
                 };
                 if gone.iter().any(lives) { Ok(None) } else { self.run(*then, lines) }
             }
             Action::EnsureNone { kind, namespace } => {
-                let found = self.store.all(kind).iter().any(|it| it.meta().namespace.as_deref() == Some(&namespace));
+                let found =
+                    self.store.all(kind).iter().any(|it| it.meta().namespace.as_deref() == Some(&namespace));
                 if found { Err(Refusal::Conflict) } else { Ok(None) }
             }
             Action::DeleteAll { kind, namespace } => self.delete_all(kind, &namespace).map(|()| None),
-            Action::Adopt { key, uid, owner_key, owner } => self.adopt(&key, &uid, &owner_key, owner).map(|()| None),
+            Action::Adopt { key, uid, owner_key, owner } => {
+                self.adopt(&key, &uid, &owner_key, owner).map(|()| None)
+            }
             Action::Event(_) => Ok(None),
             Action::SlowStart(actions) => {
                 for it in actions {
@@ -257,11 +267,20 @@ impl Cluster {
         Ok(())
     }
 
-    fn adopt(&mut self, key: &Key, uid: &str, owner_key: &Key, owner: api::OwnerReference) -> Result<(), Refusal> {
-        let lives = self.store.get(owner_key).is_some_and(|it| {
-            api::owner::uid(it) == owner.uid && it.meta().deletion_timestamp.is_none()
-        });
-        let Some(object) = self.store.get(key).filter(|it| lives && api::owner::uid(it) == uid) else { return Ok(()) };
+    fn adopt(
+        &mut self,
+        key: &Key,
+        uid: &str,
+        owner_key: &Key,
+        owner: api::OwnerReference,
+    ) -> Result<(), Refusal> {
+        let lives = self
+            .store
+            .get(owner_key)
+            .is_some_and(|it| api::owner::uid(it) == owner.uid && it.meta().deletion_timestamp.is_none());
+        let Some(object) = self.store.get(key).filter(|it| lives && api::owner::uid(it) == uid) else {
+            return Ok(());
+        };
         let mut owners = object.meta().owner_references.clone().unwrap_or_default();
         owners.push(owner);
         self.store.patch(key, None, &json!({"metadata": {"ownerReferences": owners}}), self.now).map(drop)
@@ -293,7 +312,7 @@ fn unguard(patch: &mut Value) {
 }
 
 /// Writes conditions as `Type=Status Reason: message`.
-pub fn shorten(value: &mut Value) {
+pub(crate) fn shorten(value: &mut Value) {
     match value {
         Value::Object(fields) if fields.contains_key("type") && fields.contains_key("status") => {
             let text = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default();

@@ -12,21 +12,21 @@ use std::fmt;
 use std::sync::Arc;
 
 #[derive(Default)]
-pub struct Store {
-    pub revision: u64,
+pub(crate) struct Store {
+    pub(crate) revision: u64,
     /// What has happened since somebody last looked.
-    pub changes: Vec<Change>,
+    pub(crate) changes: Vec<Change>,
     /// Every version of each kind's cache, oldest first.
     history: HashMap<Kind, Vec<Objects>>,
     /// Pods that may still be created; nothing when there is no quota.
-    pub quota: Option<usize>,
+    pub(crate) quota: Option<usize>,
     /// How many names each prefix was completed to.
     names: HashMap<String, usize>,
 }
 
 /// Why a write was refused.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub(crate) enum Refusal {
     Exists,
     Absent,
     Conflict,
@@ -45,11 +45,11 @@ impl fmt::Display for Refusal {
 }
 
 impl Store {
-    pub fn get(&self, key: &Key) -> Option<&Object> {
+    pub(crate) fn get(&self, key: &Key) -> Option<&Object> {
         self.latest(key.kind)?.get(key).map(|it| &**it)
     }
 
-    pub fn all(&self, kind: Kind) -> Vec<Arc<Object>> {
+    pub(crate) fn all(&self, kind: Kind) -> Vec<Arc<Object>> {
         self.latest(kind).map(|it| it.iter().cloned().collect()).unwrap_or_default()
     }
 
@@ -57,7 +57,7 @@ impl Store {
         self.history.get(&kind)?.last()
     }
 
-    pub fn snapshot(&self) -> Snapshot {
+    pub(crate) fn snapshot(&self) -> Snapshot {
         let mut snapshot = Snapshot::default();
         for (kind, versions) in &self.history {
             snapshot.insert(*kind, versions.last().expect("there is one").clone());
@@ -66,7 +66,7 @@ impl Store {
     }
 
     /// A kind's cache so many versions ago, but not before `floor`.
-    pub fn cache(&self, kind: Kind, lag: usize, floor: u64) -> Objects {
+    pub(crate) fn cache(&self, kind: Kind, lag: usize, floor: u64) -> Objects {
         let Some(versions) = self.history.get(&kind) else { return self.caught_up(Objects::default()) };
         let last = versions.len() - 1;
         let seen = versions.iter().rposition(|it| it.revision() <= floor).unwrap_or(0);
@@ -80,7 +80,7 @@ impl Store {
         objects
     }
 
-    pub fn create(&mut self, mut object: Object, now: Timestamp) -> Result<Object, Refusal> {
+    pub(crate) fn create(&mut self, mut object: Object, now: Timestamp) -> Result<Object, Refusal> {
         if object.kind().row().kind == "Pod" {
             match &mut self.quota {
                 Some(0) => return Err(Refusal::Quota),
@@ -114,9 +114,16 @@ impl Store {
         Ok(self.put(object))
     }
 
-    pub fn update(&mut self, object: Object, below: Option<Subresource>, now: Timestamp) -> Result<Object, Refusal> {
+    pub(crate) fn update(
+        &mut self,
+        object: Object,
+        below: Option<Subresource>,
+        now: Timestamp,
+    ) -> Result<Object, Refusal> {
         let old = self.get(&object.key()).ok_or(Refusal::Absent)?;
-        if object.meta().resource_version.is_some() && object.meta().resource_version != old.meta().resource_version {
+        if object.meta().resource_version.is_some()
+            && object.meta().resource_version != old.meta().resource_version
+        {
             return Err(Refusal::Conflict);
         }
         let mut new = object.clone();
@@ -136,7 +143,12 @@ impl Store {
         self.finish_update(new, below, now)
     }
 
-    fn finish_update(&mut self, new: Object, below: Option<Subresource>, _now: Timestamp) -> Result<Object, Refusal> {
+    fn finish_update(
+        &mut self,
+        new: Object,
+        below: Option<Subresource>,
+        _now: Timestamp,
+    ) -> Result<Object, Refusal> {
         let held = below != Some(Subresource::Finalize)
             && new.kind().row().kind == "Namespace"
             && new.to_value()["spec"]["finalizers"].as_array().is_some_and(|it| !it.is_empty());
@@ -147,7 +159,7 @@ impl Store {
         Ok(self.put(new))
     }
 
-    pub fn patch(
+    pub(crate) fn patch(
         &mut self,
         key: &Key,
         below: Option<Subresource>,
@@ -167,7 +179,12 @@ impl Store {
         self.update(new, below, now)
     }
 
-    pub fn delete(&mut self, key: &Key, options: &DeleteOptions, now: Timestamp) -> Result<(), Refusal> {
+    pub(crate) fn delete(
+        &mut self,
+        key: &Key,
+        options: &DeleteOptions,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
         let old = self.get(key).ok_or(Refusal::Absent)?;
         let uid = options.preconditions.as_ref().and_then(|it| it.uid.as_deref());
         if uid.is_some_and(|it| it != api::owner::uid(old)) {
@@ -203,7 +220,7 @@ impl Store {
         object
     }
 
-    pub fn remove(&mut self, key: &Key) {
+    pub(crate) fn remove(&mut self, key: &Key) {
         self.revision += 1;
         let mut objects = self.latest(key.kind).cloned().unwrap_or_default();
         self.changes.extend(objects.remove(key, self.revision));
@@ -221,7 +238,7 @@ fn grace_of(object: &Object, options: &DeleteOptions) -> Option<i64> {
 }
 
 /// RFC 7386.
-pub fn merge(target: &mut Value, patch: &Value) {
+pub(crate) fn merge(target: &mut Value, patch: &Value) {
     let Value::Object(patch) = patch else {
         *target = patch.clone();
         return;

@@ -10,6 +10,7 @@
 mod client;
 pub mod decode;
 pub mod error;
+pub mod exec;
 pub mod frames;
 pub mod https;
 pub mod kubeconfig;

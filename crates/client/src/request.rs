@@ -89,6 +89,11 @@ impl Query {
         }
         self
     }
+
+    /// The query with its question mark, or nothing.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 impl ListParams {

@@ -127,7 +127,7 @@ impl Executor {
         Box::pin(async move {
             for (key, uid) in gone {
                 match self.client.get_object(&key).await {
-                    Ok(live) if api::owner::uid(&live) == uid => return Ok(()),
+                    Ok(live) if uid.is_empty() || api::owner::uid(&live) == uid => return Ok(()),
                     Err(source) if !source.is_not_found() => {
                         return Err(Failure { action: format!("get {key}"), source });
                     }

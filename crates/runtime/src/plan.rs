@@ -48,7 +48,7 @@ pub enum Action {
     },
     /// Do something, but only if the server agrees that none of these objects exists any more.
     WhenGone {
-        /// The objects that the cache says are gone: key and UID.
+        /// The objects that the cache says are gone: key and UID. Without a UID, any object of that name counts.
         gone: Vec<(Key, String)>,
         /// What to do then.
         then: Box<Action>,

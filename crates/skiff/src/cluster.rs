@@ -8,7 +8,7 @@ use std::path::Path;
 /// The format of the file; another one is refused, not guessed.
 const FORMAT: u32 = 1;
 /// Address blocks are /16: the second number of the first candidate, and how many there are.
-const PODS: (u8, u8) = (244, 12);
+const PODS: (u8, u8) = (244, 11);
 const SERVICES: (u8, u8) = (96, 28);
 /// Port of the first cluster's API.
 pub(crate) const FIRST_PORT: u16 = 6443;

@@ -105,17 +105,18 @@ impl Supervisor {
         Ok(given.into_iter().flat_map(|(name, value)| [format!("--{name}"), value]).collect())
     }
 
-    fn agent(&self, cluster: &Cluster, node: &Node) -> Result<Program> {
+    async fn agent(&self, cluster: &Cluster, node: &Node) -> Result<Program> {
+        let address = serve::place(cluster, node).await;
         let user = format!("system:node:{}", node.name);
         let kubeconfig =
             self.kubeconfig(cluster, &format!("node-{}", node.name), &user, &["system:nodes"])?;
-        self.material.node_server(node, cluster.address_of(node).into())?;
+        self.material.node_server(node, address)?;
         let pki = |file: String| text(&self.folder.pki().join(file));
         let given = [
             ("kubeconfig", text(&kubeconfig)),
             ("cluster", cluster.name.clone()),
             ("node-name", node.name.clone()),
-            ("node-address", cluster.address_of(node).to_string()),
+            ("node-address", address.to_string()),
             ("pod-cidr", cluster.pods_of(node)),
             ("docker-network", cluster.network()),
             ("data", text(&self.folder.node(&node.name))),
@@ -173,7 +174,7 @@ impl Supervisor {
         for node in cluster.nodes.iter().filter(|it| !it.stopped) {
             if !nodes.contains_key(&node.name) {
                 let tasks = self.tasks.child();
-                self.keep(self.agent(cluster, node)?, &tasks);
+                self.keep(self.agent(cluster, node).await?, &tasks);
                 nodes.insert(node.name.clone(), tasks);
             }
         }

@@ -63,7 +63,7 @@ impl Running {
         let server = apiserver::start(config, apiserver_material(&material, cluster)?, tasks.clone()).await?;
         let client = |user: UserInfo| Client::new(server.connector(user));
         let shared = (clock.clone(), random.fork(), metrics.clone(), ring.clone());
-        let root_ca = controller_manager::Config { root_ca: material.ca_pem().to_owned() };
+        let root_ca = controller_manager::Config { root_ca: Some(material.ca_pem().to_owned()) };
         let manager = client(UserInfo::kube_controller_manager());
         controller_manager::run(root_ca, manager, shared.0, shared.1, shared.2, shared.3, tasks.clone())
             .await?;
@@ -86,16 +86,16 @@ impl Running {
         }
         for node in cluster.nodes.iter().filter(|it| !it.stopped) {
             if !nodes.contains_key(&node.name) {
-                nodes.insert(node.name.clone(), self.start_node(cluster, node)?);
+                nodes.insert(node.name.clone(), self.start_node(cluster, node).await?);
             }
         }
         Ok(())
     }
 
-    fn start_node(&self, cluster: &Cluster, node: &Node) -> Result<Tasks> {
+    async fn start_node(&self, cluster: &Cluster, node: &Node) -> Result<Tasks> {
         let tasks = self.tasks.child();
-        let address = IpAddr::V4(cluster.address_of(node));
-        let config = node_config(&self.folder, cluster, node)?;
+        let address = place(cluster, node).await;
+        let config = node_config(&self.folder, cluster, node, address)?;
         let pair = self.material.node_server(node, address)?;
         let credentials = kubelet::Credentials {
             cert_pem: pair.cert_pem,
@@ -141,13 +141,25 @@ fn apiserver_material(material: &Material, cluster: &Cluster) -> Result<apiserve
         serving: material.server(cluster)?,
         ca_pem: material.ca_pem().to_owned(),
         kubelet_client: Some(material.client("apiserver-kubelet-client", user, &["system:masters"])?),
-        tokens: material.tokens()?,
+        tokens: Arc::new(material.tokens()?),
     })
 }
 
-/// What a node's agent is told.
-fn node_config(folder: &Folder, cluster: &Cluster, node: &Node) -> Result<kubelet::Config> {
+/// Gives a node its address on the bridge; where that is not allowed, nodes share the loopback address.
+pub(crate) async fn place(cluster: &Cluster, node: &Node) -> IpAddr {
     let address = IpAddr::V4(cluster.address_of(node));
+    match network::bridge::add_address(&cluster.bridge(), address).await {
+        Ok(()) => address,
+        Err(error) => {
+            let why = runtime::driver::chain(&error);
+            tracing::warn!(node = node.name, why, "the node has no address of its own and shares 127.0.0.1");
+            IpAddr::V4(Ipv4Addr::LOCALHOST)
+        }
+    }
+}
+
+/// What a node's agent is told.
+fn node_config(folder: &Folder, cluster: &Cluster, node: &Node, address: IpAddr) -> Result<kubelet::Config> {
     let pods = cluster.pods_of(node).parse().context("the description holds no good address range")?;
     Ok(kubelet::Config {
         docker_network: Some(cluster.network()),

@@ -10,9 +10,7 @@
 pub mod docker;
 pub mod fake;
 
-use std::{
-    collections::BTreeMap, fmt, net::IpAddr, path::PathBuf, pin::Pin, sync::Arc, time::Duration,
-};
+use std::{collections::BTreeMap, fmt, net::IpAddr, path::PathBuf, pin::Pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures::{future::BoxFuture, stream::BoxStream};
@@ -69,6 +67,9 @@ pub enum RuntimeError {
     /// The engine read the request and refused it, in its own words.
     #[error("{0}")]
     Refused(String),
+    /// The container cannot be started as it was made; one that is made anew can.
+    #[error("{0}")]
+    MakeAnew(String),
     /// The engine did not answer, or not in a form that can be read.
     #[error("the container engine did not answer: {0}")]
     Unavailable(String),
@@ -263,6 +264,8 @@ pub struct Listed {
     pub labels: Labels,
     /// Whether its process runs.
     pub running: bool,
+    /// Whether it was ever started.
+    pub begun: bool,
 }
 
 /// A container in full.

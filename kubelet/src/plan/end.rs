@@ -39,12 +39,12 @@ impl View<'_> {
         if self.has_remains() || !self.observed.busy.is_empty() {
             return;
         }
-        let retry = Target::Object;
-        match self.observed.volumes {
-            Volumes::Removed if self.waits(&retry, None) => {}
-            Volumes::Removed => self.act(Action::DeleteObject),
-            _ if self.waits(&Target::Volumes, None) => {}
-            _ => self.act(Action::RemoveVolumes),
+        let (target, action) = match self.observed.volumes {
+            Volumes::Removed => (Target::Object, Action::DeleteObject),
+            Volumes::Missing | Volumes::Ready { .. } => (Target::Volumes, Action::RemoveVolumes),
+        };
+        if !self.waits(&target, None) {
+            self.act(action);
         }
     }
 

@@ -16,6 +16,8 @@ mod stop;
 mod golden;
 #[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod stage;
 
 use api::k8s::api::core::v1::{Container, EphemeralContainer, Pod, PodSpec};
 use jiff::{SignedDuration, Timestamp};

@@ -20,7 +20,8 @@ impl View<'_> {
         if let Some(deadline) = intent::deadline_of(self.pod) {
             self.wake(deadline);
         }
-        let inits: Vec<(Container, Role)> = self.spec.init_containers.iter().flatten().map(with_role).collect();
+        let inits: Vec<(Container, Role)> =
+            self.spec.init_containers.iter().flatten().map(with_role).collect();
         if intent::mains_begun(self.spec, self.observed) {
             self.keep(inits.into_iter().filter(|(_, role)| *role == Role::Sidecar));
         } else if !self.initialize(inits) {
@@ -133,7 +134,8 @@ impl View<'_> {
 
     fn stop_cause(&self, container: &Container, attempt: &Attempt) -> Option<StopCause> {
         let failed = |kind: Kind| {
-            kind.of(container).is_some() && attempt.probes.get(&kind).is_some_and(|it| it.passed == Some(false))
+            kind.of(container).is_some()
+                && attempt.probes.get(&kind).is_some_and(|it| it.passed == Some(false))
         };
         let causes = [
             (!self.observed.is_current(attempt) || self.observed.sandbox.is_lost(), StopCause::SandboxLost),
@@ -214,7 +216,8 @@ fn probes_of(container: &Container, attempt: &Attempt) -> impl Iterator<Item = K
 
 fn remembered_number(pod: &api::k8s::api::core::v1::Pod, container: &str) -> u32 {
     let Some(status) = &pod.status else { return 0 };
-    let lists = [&status.init_container_statuses, &status.container_statuses, &status.ephemeral_container_statuses];
+    let lists =
+        [&status.init_container_statuses, &status.container_statuses, &status.ephemeral_container_statuses];
     let mut all = lists.into_iter().flatten().flatten();
     let last = all.find(|it| it.name == container && it.container_id.is_some());
     last.map_or(0, |it| u32::try_from(it.restart_count).unwrap_or(0) + 1)

@@ -11,8 +11,8 @@ use std::{fmt, time::Duration};
 use api::k8s::api::core::v1::{Container, Probe};
 use jiff::{SignedDuration, Timestamp};
 
-pub(crate) use run::{HttpTarget, http_get, http_target, port_of};
 pub use run::{Aim, Outcome, carry_out};
+pub(crate) use run::{http_get, http_target};
 
 /// What a probe decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -90,7 +90,11 @@ pub(super) fn fresh(deployment: &Deployment, spec: &DeploymentSpec, revision: i6
 }
 
 /// What the annotations of the new set should be.
-pub(super) fn annotations(deployment: &Deployment, set: &ReplicaSet, revision: i64) -> BTreeMap<String, String> {
+pub(super) fn annotations(
+    deployment: &Deployment,
+    set: &ReplicaSet,
+    revision: i64,
+) -> BTreeMap<String, String> {
     let mut all = set.metadata.annotations.clone().unwrap_or_default();
     let inherited = deployment.metadata.annotations.iter().flatten();
     for (key, value) in inherited.filter(|(key, _)| !OWN.contains(&key.as_str())) {
@@ -108,8 +112,7 @@ pub(super) fn annotations(deployment: &Deployment, set: &ReplicaSet, revision: i
 }
 
 fn history_with(history: Option<&String>, revision: i64) -> String {
-    let mut all: Vec<String> =
-        history.into_iter().flat_map(|it| it.split(',')).map(str::to_owned).collect();
+    let mut all: Vec<String> = history.into_iter().flat_map(|it| it.split(',')).map(str::to_owned).collect();
     all.push(revision.to_string());
     while all.len() > 1 && all.join(",").len() > LONGEST_HISTORY {
         all.remove(0);

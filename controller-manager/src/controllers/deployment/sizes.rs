@@ -23,8 +23,10 @@ pub(crate) struct Bounds {
 pub(crate) struct Size {
     /// What it is asked for.
     pub replicas: i32,
-    /// How many of these are available.
+    /// How many of these are available for certain.
     pub available: i32,
+    /// How many more of these may be: the set's status is about an older size.
+    pub unsure: i32,
     /// The most replicas that its deployment allowed when it was last scaled.
     pub annotated: Option<i32>,
 }
@@ -77,7 +79,7 @@ impl Bounds {
 
     fn drop_unavailable(self, sizes: &mut [i32], old: &[Size], mut spare: i32) {
         for (size, it) in sizes.iter_mut().zip(old) {
-            let fewer = (it.replicas - it.available).clamp(0, spare);
+            let fewer = (it.replicas - it.available - it.unsure).clamp(0, spare);
             *size -= fewer;
             spare -= fewer;
         }

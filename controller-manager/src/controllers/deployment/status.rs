@@ -57,7 +57,9 @@ pub(super) fn set(status: &mut DeploymentStatus, new: DeploymentCondition) {
 
 /// Sets a condition; the time of its transition stays when its status does.
 fn replace(status: &mut DeploymentStatus, mut new: DeploymentCondition) {
-    if let Some(old) = find(status, new.type_.as_deref().unwrap_or_default()).filter(|it| it.status == new.status) {
+    if let Some(old) =
+        find(status, new.type_.as_deref().unwrap_or_default()).filter(|it| it.status == new.status)
+    {
         new.last_transition_time.clone_from(&old.last_transition_time);
     }
     remove(status, new.type_.as_deref().unwrap_or_default());
@@ -146,7 +148,8 @@ fn progress(
     now: Timestamp,
 ) -> Option<DeploymentCondition> {
     let whose = subject(rollout);
-    let say = |status, reason, how: &str| condition(PROGRESSING, status, reason, format!("{whose} {how}"), now);
+    let say =
+        |status, reason, how: &str| condition(PROGRESSING, status, reason, format!("{whose} {how}"), now);
     if is_complete(rollout, status) {
         Some(say("True", NEW_SET_AVAILABLE, "has successfully progressed."))
     } else if has_moved(rollout.deployment.status.as_ref(), status) {
@@ -199,7 +202,13 @@ pub(super) fn lateness(rollout: &Rollout<'_>, status: &DeploymentStatus, now: Ti
 /// The failure of the new set, or else of an old one.
 fn replica_failure(rollout: &Rollout<'_>) -> Option<DeploymentCondition> {
     let failure = |it: &ReplicaSet| {
-        let found = it.status.as_ref()?.conditions.iter().flatten().find(|it| it.type_.as_deref() == Some(REPLICA_FAILURE))?;
+        let found = it
+            .status
+            .as_ref()?
+            .conditions
+            .iter()
+            .flatten()
+            .find(|it| it.type_.as_deref() == Some(REPLICA_FAILURE))?;
         Some(DeploymentCondition {
             type_: found.type_.clone(),
             status: found.status.clone(),
@@ -213,7 +222,11 @@ fn replica_failure(rollout: &Rollout<'_>) -> Option<DeploymentCondition> {
 }
 
 /// What pausing or resuming does to the condition Progressing; nothing when it says so already.
-pub(super) fn pausing(deployment: &Deployment, spec: &DeploymentSpec, now: Timestamp) -> Option<DeploymentCondition> {
+pub(super) fn pausing(
+    deployment: &Deployment,
+    spec: &DeploymentSpec,
+    now: Timestamp,
+) -> Option<DeploymentCondition> {
     deadline_of(spec)?;
     let current = deployment.status.as_ref().and_then(|it| find(it, PROGRESSING));
     let reason = current.and_then(|it| it.reason.as_deref());

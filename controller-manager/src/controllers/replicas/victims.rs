@@ -15,7 +15,12 @@ use std::collections::HashMap;
 const COST: &str = "controller.kubernetes.io/pod-deletion-cost";
 
 /// The `number` pods that will be missed least. `related` are the pods whose places on nodes count as siblings.
-pub(super) fn choose<'a>(active: &[&'a Pod], related: &[&Pod], number: usize, now: Timestamp) -> Vec<&'a Pod> {
+pub(in crate::controllers) fn choose<'a>(
+    active: &[&'a Pod],
+    related: &[&Pod],
+    number: usize,
+    now: Timestamp,
+) -> Vec<&'a Pod> {
     let mut siblings: HashMap<&str, usize> = HashMap::new();
     for it in related.iter().filter(|it| pod::is_active(it)) {
         *siblings.entry(pod::node_name(it)).or_default() += 1;
@@ -100,7 +105,8 @@ mod tests {
 
     #[test]
     fn each_reason_to_go_first() {
-        let ready_since = |time: &str| json!([{"type": "Ready", "status": "True", "lastTransitionTime": time}]);
+        let ready_since =
+            |time: &str| json!([{"type": "Ready", "status": "True", "lastTransitionTime": time}]);
         check(json!({"spec": {"nodeName": null}}));
         check(json!({"status": {"phase": "Pending"}}));
         check(json!({"status": {"phase": "Unknown"}}));
@@ -118,7 +124,8 @@ mod tests {
         let alone = running("a", json!({"spec": {"nodeName": "n2"}}));
         let (one, two) = (running("b", json!({})), running("c", json!({})));
         let active = [&alone, &one, &two];
-        let names: Vec<_> = choose(&active, &active, 2, now).iter().map(|it| it.metadata.name.clone()).collect();
+        let names: Vec<_> =
+            choose(&active, &active, 2, now).iter().map(|it| it.metadata.name.clone()).collect();
         assert_eq!(names, [Some("b".to_owned()), Some("c".to_owned())]);
     }
 }

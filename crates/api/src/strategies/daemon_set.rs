@@ -1,6 +1,6 @@
 //! How a DaemonSet behaves.
 
-use crate::field::Errors;
+use crate::field::{Errors, Path};
 use crate::strategies::cells::{CONTAINERS, IMAGES, SELECTOR, labels, sorted};
 use crate::strategies::defaults::{text, value};
 use crate::strategies::pod;
@@ -51,6 +51,10 @@ impl Behaviour for DaemonSetStrategy {
 
     fn validate_update(object: &DaemonSet, old: &DaemonSet) -> Errors {
         crate::validation::workload::daemon_set_update(object, old)
+    }
+
+    fn warnings(object: &DaemonSet) -> Vec<String> {
+        pod::warnings::template(&Path::new("spec").child("template"), &object.spec.template)
     }
 
     fn cells(set: &DaemonSet, now: Timestamp) -> Vec<Value> {

@@ -1,6 +1,6 @@
 //! How a Deployment behaves.
 
-use crate::field::Errors;
+use crate::field::{Errors, Path};
 use crate::strategies::cells::{CONTAINERS, IMAGES, SELECTOR, sorted};
 use crate::strategies::defaults::{text, value};
 use crate::strategies::pod;
@@ -47,6 +47,10 @@ impl Behaviour for DeploymentStrategy {
 
     fn validate_update(object: &Deployment, old: &Deployment) -> Errors {
         crate::validation::workload::deployment_update(object, old)
+    }
+
+    fn warnings(object: &Deployment) -> Vec<String> {
+        pod::warnings::template(&Path::new("spec").child("template"), &object.spec.template)
     }
 
     fn cells(deployment: &Deployment, now: Timestamp) -> Vec<Value> {

@@ -23,6 +23,10 @@ impl Behaviour for EndpointsStrategy {
         }
     }
 
+    fn warnings(_endpoints: &Endpoints) -> Vec<String> {
+        vec!["v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice".to_owned()]
+    }
+
     fn cells(endpoints: &Endpoints, now: Timestamp) -> Vec<Value> {
         let all: Vec<String> = endpoints.subsets.iter().flatten().flat_map(addresses).collect();
         let shown = some_of(&all, 3, NONE);

@@ -35,6 +35,14 @@ impl Behaviour for IngressStrategy {
         crate::validation::network::ingress(object)
     }
 
+    fn warnings(ingress: &Ingress) -> Vec<String> {
+        let annotation = "kubernetes.io/ingress.class";
+        let old = crate::meta::annotation(&ingress.metadata, annotation).is_some();
+        let text =
+            format!("annotation {annotation:?} is deprecated, please use 'spec.ingressClassName' instead");
+        if old { vec![text] } else { Vec::new() }
+    }
+
     fn cells(ingress: &Ingress, now: Timestamp) -> Vec<Value> {
         let spec = ingress.spec.clone().unwrap_or_default();
         let hosts: Vec<String> = spec

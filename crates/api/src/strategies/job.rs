@@ -1,6 +1,6 @@
 //! How a Job behaves. A job selects its own pods by its UID, unless the user insists on another selector.
 
-use crate::field::Errors;
+use crate::field::{Errors, Path};
 use crate::meta;
 use crate::strategies::cells::{CONTAINERS, IMAGES, SELECTOR, selector};
 use crate::strategies::defaults::{text, value};
@@ -63,6 +63,12 @@ impl Behaviour for JobStrategy {
 
     fn validate_update(object: &Job, old: &Job) -> Errors {
         crate::validation::batch::job_update(object, old)
+    }
+
+    fn warnings(object: &Job) -> Vec<String> {
+        let template = object.spec.as_ref().map(|it| &it.template);
+        let path = Path::new("spec").child("template");
+        template.map(|it| pod::warnings::template(&path, it)).unwrap_or_default()
     }
 
     fn cells(job: &Job, now: Timestamp) -> Vec<Value> {

@@ -40,3 +40,6 @@ pub mod service_account;
 pub mod stateful_set;
 pub mod storage;
 pub(crate) mod workload;
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! How a StatefulSet behaves.
 
-use crate::field::Errors;
+use crate::field::{Errors, Path};
 use crate::strategies::cells::{CONTAINERS, IMAGES};
 use crate::strategies::defaults::{text, value};
 use crate::strategies::quantities;
@@ -48,6 +48,10 @@ impl Behaviour for StatefulSetStrategy {
 
     fn validate_update(object: &StatefulSet, old: &StatefulSet) -> Errors {
         crate::validation::workload::stateful_set_update(object, old)
+    }
+
+    fn warnings(object: &StatefulSet) -> Vec<String> {
+        pod::warnings::template(&Path::new("spec").child("template"), &object.spec.template)
     }
 
     fn cells(set: &StatefulSet, now: Timestamp) -> Vec<Value> {

@@ -32,7 +32,8 @@ pub fn config_map(map: &ConfigMap) -> Errors {
         size += value.0.len();
     }
     if size > SIZE {
-        errors.push(Error::too_long(&Path::new(""), SIZE));
+        // Upstream blames no field in particular, and spells that so.
+        errors.push(Error::too_long(&Path::new("[]"), SIZE));
     }
     errors
 }

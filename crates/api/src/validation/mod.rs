@@ -18,3 +18,6 @@ pub mod schedule;
 pub mod service;
 pub mod storage;
 pub mod workload;
+
+#[cfg(test)]
+mod tests;

@@ -8,16 +8,23 @@ fn bounds(replicas: i32, surge: i32, unavailable: i32) -> Bounds {
 }
 
 fn size(replicas: i32, available: i32) -> Size {
-    Size { replicas, available, annotated: None }
+    Size { replicas, available, ..Size::default() }
 }
 
 #[test]
 fn bounds_round_in_the_user_s_favour() {
     let check = |replicas, surge: &str, unavailable: &str, expect| {
-        let value = |text: &str| Some(text.parse::<i32>().map_or(IntOrString::String(text.to_owned()), IntOrString::Int));
-        let rolling = RollingUpdateDeployment { max_surge: value(surge), max_unavailable: value(unavailable) };
+        let value = |text: &str| {
+            Some(text.parse::<i32>().map_or(IntOrString::String(text.to_owned()), IntOrString::Int))
+        };
+        let rolling =
+            RollingUpdateDeployment { max_surge: value(surge), max_unavailable: value(unavailable) };
         let strategy = DeploymentStrategy { rolling_update: Some(rolling), type_: None };
-        let spec = DeploymentSpec { replicas: Some(replicas), strategy: Some(strategy), ..DeploymentSpec::default() };
+        let spec = DeploymentSpec {
+            replicas: Some(replicas),
+            strategy: Some(strategy),
+            ..DeploymentSpec::default()
+        };
         let got = Bounds::of(&spec);
         assert_eq!((got.surge, got.unavailable), expect, "{replicas} {surge} {unavailable}");
     };
@@ -43,18 +50,21 @@ fn the_new_set_grows_into_the_surge() {
 
 #[test]
 fn old_sets_shrink_as_availability_allows() {
-    let check = |bounds: Bounds, new, old: &[Size], expect: &[i32]| assert_eq!(bounds.old_sizes(new, old), expect);
+    let check =
+        |bounds: Bounds, new, old: &[Size], expect: &[i32]| assert_eq!(bounds.old_sizes(new, old), expect);
     check(bounds(3, 1, 0), size(1, 0), &[size(3, 3)], &[3]);
     check(bounds(3, 1, 0), size(1, 1), &[size(3, 3)], &[2]);
     check(bounds(4, 0, 1), size(0, 0), &[size(4, 4)], &[3]);
     check(bounds(3, 1, 0), size(1, 0), &[size(3, 0)], &[3]);
     check(bounds(4, 1, 1), size(1, 1), &[size(2, 0), size(2, 2)], &[0, 2]);
     check(bounds(2, 1, 0), size(2, 2), &[size(1, 1)], &[0]);
+    let unsure = Size { replicas: 3, unsure: 3, ..Size::default() };
+    check(bounds(4, 1, 1), size(1, 1), &[unsure], &[3]);
 }
 
 #[test]
 fn scaling_in_mid_roll_out_keeps_proportions() {
-    let annotated = |replicas, most| Size { replicas, available: 0, annotated: Some(most) };
+    let annotated = |replicas, most| Size { replicas, annotated: Some(most), ..Size::default() };
     let check = |bounds: Bounds, sets: &[Size], expect: &[i32]| assert_eq!(bounds.shares(sets), expect);
     check(bounds(8, 2, 0), &[annotated(4, 6), annotated(2, 6)], &[7, 3]);
     check(bounds(0, 2, 0), &[annotated(4, 6), annotated(2, 6)], &[0, 0]);

@@ -2,8 +2,9 @@
 
 pub(crate) mod columns;
 pub(crate) mod defaults;
+pub(crate) mod warnings;
 
-use crate::field::Errors;
+use crate::field::{Errors, Path};
 use crate::strategies::quantities;
 use crate::strategy::{Behaviour, Column, SelectableField};
 use jiff::Timestamp;
@@ -63,6 +64,10 @@ impl Behaviour for PodStrategy {
         crate::validation::pod::update::validate(object, old)
     }
 
+    fn warnings(pod: &Pod) -> Vec<String> {
+        pod.spec.as_ref().map(|it| warnings::pod_spec(&Path::new("spec"), it)).unwrap_or_default()
+    }
+
     fn cells(pod: &Pod, now: Timestamp) -> Vec<Value> {
         columns::cells(pod, now)
     }
@@ -70,7 +75,9 @@ impl Behaviour for PodStrategy {
     fn fields(pod: &Pod) -> Vec<SelectableField> {
         let (spec, status) = (pod.spec.as_ref(), pod.status.as_ref());
         let text = |it: Option<&String>| it.cloned().unwrap_or_default();
-        let addresses = status.and_then(|it| it.pod_ips.as_deref()).unwrap_or_default();
+        let first =
+            status.and_then(|it| it.pod_ips.as_ref()).and_then(|it| it.first()).map(|it| it.ip.clone());
+        let address = first.or_else(|| status.and_then(|it| it.pod_ip.clone()));
         let host_network = spec.and_then(|it| it.host_network).unwrap_or(false);
         vec![
             ("spec.nodeName", text(spec.and_then(|it| it.node_name.as_ref()))),
@@ -79,7 +86,7 @@ impl Behaviour for PodStrategy {
             ("spec.serviceAccountName", text(spec.and_then(|it| it.service_account_name.as_ref()))),
             ("spec.hostNetwork", host_network.to_string()),
             ("status.phase", text(status.and_then(|it| it.phase.as_ref()))),
-            ("status.podIP", addresses.first().map(|it| it.ip.clone()).unwrap_or_default()),
+            ("status.podIP", address.unwrap_or_default()),
             ("status.nominatedNodeName", text(status.and_then(|it| it.nominated_node_name.as_ref()))),
         ]
     }

@@ -1,0 +1,85 @@
+//! What is sent: forms, patches, and input that makes no sense.
+
+use super::{MAPS, map, rig, send};
+use serde_json::json;
+
+#[tokio::test]
+async fn bad_input_is_refused_and_writes_nothing() {
+    let rig = rig().await;
+    let before = rig.ok("GET", MAPS, &serde_json::Value::Null).await;
+    let deep = format!("{}1{}", "{\"a\":".repeat(2000), "}".repeat(2000));
+    let long = format!(r#"{{"metadata":{{"name":"a"}},"data":{{"x":"{}"}}}}"#, "x".repeat(4 << 20));
+    for (media, body, code) in [
+        ("application/json", "{", 400),
+        ("application/json", "[]", 400),
+        ("application/json", r#"{"metadata":{"name":"a"},"data":{"a":1}}"#, 400),
+        ("application/json", deep.as_str(), 400),
+        ("application/json", long.as_str(), 413),
+        ("application/yaml", "metadata: [", 400),
+        ("application/vnd.kubernetes.protobuf", "k8s", 400),
+        ("text/csv", "a", 415),
+    ] {
+        let answer = send(&rig.admin, "POST", MAPS, &[("content-type", media)], body).await;
+        assert_eq!(answer.status.as_u16(), code, "{media} {}", answer.text);
+    }
+    assert_eq!(rig.ok("GET", MAPS, &serde_json::Value::Null).await["items"], before["items"]);
+}
+
+#[tokio::test]
+async fn patches_of_each_kind_apply() {
+    let rig = rig().await;
+    let mut wanted = map("a");
+    wanted["data"] = json!({ "a": "1" });
+    wanted["metadata"]["finalizers"] = json!(["x.io/a"]);
+    rig.ok("POST", MAPS, &wanted).await;
+    let uri = format!("{MAPS}/a");
+    for (media, patch, code) in [
+        ("application/json-patch+json", json!([{ "op": "add", "path": "/data/b", "value": "2" }]), 200),
+        ("application/json-patch+json", json!([{ "op": "test", "path": "/data/b", "value": "9" }]), 422),
+        ("application/json-patch+json", json!({ "not": "a list" }), 400),
+        ("application/merge-patch+json", json!({ "data": { "a": null } }), 200),
+        ("application/merge-patch+json", json!(["not a map"]), 400),
+        ("application/strategic-merge-patch+json", json!({ "metadata": { "finalizers": ["x.io/b"] } }), 200),
+        ("application/merge-patch+json", json!({ "metadata": { "resourceVersion": "1" } }), 409),
+        ("application/apply-patch+yaml", json!({}), 415),
+        ("application/json", json!({}), 415),
+    ] {
+        let answer = send(&rig.admin, "PATCH", &uri, &[("content-type", media)], &patch.to_string()).await;
+        assert_eq!(answer.status.as_u16(), code, "{media} {patch}: {}", answer.text);
+    }
+    let read = rig.ok("GET", &uri, &serde_json::Value::Null).await;
+    assert_eq!(read["data"], json!({ "b": "2" }));
+    assert_eq!(read["metadata"]["finalizers"].as_array().map(Vec::len), Some(2));
+}
+
+#[tokio::test]
+async fn unknown_fields_are_told() {
+    let rig = rig().await;
+    let mut wanted = map("a");
+    wanted["extra"] = json!(1);
+    let told = rig.send("POST", MAPS, &wanted).await;
+    assert_eq!(told.headers["warning"], "299 - \"unknown field \\\"extra\\\"\"");
+    let message = rig.refused(400, "POST", &format!("{MAPS}?fieldValidation=Strict"), &wanted).await;
+    assert!(message.contains("strict decoding error: unknown field \"extra\""), "{message}");
+}
+
+#[tokio::test]
+async fn fixed_paths_answer() {
+    let rig = rig().await;
+    for (uri, part) in [
+        ("/healthz", "ok"),
+        ("/readyz?verbose", "[+]watch-cache ok"),
+        ("/livez/ping", "ok"),
+        ("/version", "v1.37.0"),
+        ("/metrics", "apiserver_request_total"),
+        ("/", "/apis/apps/v1"),
+        ("/api/", "APIVersions"),
+        ("/apis/", "APIGroupList"),
+        ("/apis/batch/v1", "cronjobs/status"),
+        ("/openapi/v3", "apis/apps/v1"),
+        ("/openid/v1/jwks", "\"keys\""),
+    ] {
+        let answer = send(&rig.admin, "GET", uri, &[], "").await;
+        assert!(answer.status.is_success() && answer.text.contains(part), "{uri}: {}", answer.text);
+    }
+}

@@ -1,0 +1,202 @@
+//! Create, read, change, delete.
+
+use super::{MAPS, map, pod, rig};
+use serde_json::{Value, json};
+
+const PODS: &str = "/api/v1/namespaces/default/pods";
+const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/default/deployments";
+
+fn deployment(name: &str) -> Value {
+    json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "name": name },
+        "spec": {
+            "selector": { "matchLabels": { "app": name } },
+            "template": {
+                "metadata": { "labels": { "app": name } },
+                "spec": { "containers": [{ "name": "main", "image": "x:1" }] },
+            },
+        },
+    })
+}
+
+#[tokio::test]
+async fn refusals_have_their_code_and_words() {
+    let rig = rig().await;
+    rig.ok("POST", MAPS, &map("a")).await;
+    let other = |kind: &str| json!({ "apiVersion": "v1", "kind": kind, "metadata": { "name": "b" } });
+    let elsewhere = json!({ "metadata": { "name": "b", "namespace": "x" } });
+    let one = format!("{MAPS}/a");
+    for (code, method, uri, body, part) in [
+        (404, "GET", format!("{MAPS}/nope"), Value::Null, "configmaps \"nope\" not found"),
+        (404, "GET", "/apis/apps/v1/namespaces/x/deployments/n".into(), Value::Null, "deployments.apps \"n\" not found"),
+        (404, "GET", "/api/v1/nonsense".into(), Value::Null, "could not find the requested resource"),
+        (404, "GET", "/apis/apps/v0/deployments".into(), Value::Null, "could not find"),
+        (404, "GET", "/nosuch".into(), Value::Null, "could not find"),
+        (404, "GET", format!("{one}/nosuch"), Value::Null, "could not find"),
+        (404, "POST", "/api/v1/namespaces/gone/configmaps".into(), map("a"), "namespaces \"gone\" not found"),
+        (405, "POST", one.clone(), map("a"), "does not allow this method"),
+        (405, "PUT", MAPS.into(), map("a"), "does not allow this method"),
+        (405, "DELETE", "/api/v1/namespaces".into(), Value::Null, "does not allow this method"),
+        (405, "POST", "/api/v1/configmaps".into(), map("z"), "does not allow this method"),
+        (409, "POST", MAPS.into(), map("a"), "configmaps \"a\" already exists"),
+        (400, "POST", MAPS.into(), other("Secret"), "does not match the expected kind"),
+        (400, "POST", MAPS.into(), elsewhere, "does not match the namespace sent on the request"),
+        (400, "PUT", one.clone(), map("b"), "does not match the name on the URL"),
+        (422, "POST", MAPS.into(), json!({ "metadata": {} }), "name or generateName is required"),
+        (422, "DELETE", format!("{one}?propagationPolicy=Sideways"), Value::Null, "propagationPolicy"),
+        (409, "DELETE", one.clone(), json!({ "preconditions": { "uid": "x" } }), "Precondition failed"),
+        (403, "DELETE", "/api/v1/namespaces/default".into(), Value::Null, "may not be deleted"),
+        (415, "PATCH", one, json!({}), "unknown format"),
+    ] {
+        let message = rig.refused(code, method, &uri, &body).await;
+        assert!(message.contains(part), "{method} {uri}: {message}");
+    }
+}
+
+#[tokio::test]
+async fn an_object_lives() {
+    let rig = rig().await;
+    let one = format!("{MAPS}/a");
+    let made = rig.ok("POST", MAPS, &map("a")).await;
+    let read = rig.ok("GET", &one, &Value::Null).await;
+    assert_eq!(made, read);
+    assert!(made["metadata"]["generation"].is_null() && made["metadata"]["uid"].is_string());
+    // Writing what was read changes nothing; writing over what was read before a change is a conflict.
+    assert_eq!(rig.ok("PUT", &one, &read).await, read);
+    let patched = rig.merge(&one, &json!({ "data": { "x": "1" } })).await.json();
+    assert_ne!(patched["metadata"]["resourceVersion"], read["metadata"]["resourceVersion"]);
+    rig.refused(409, "PUT", &one, &read).await;
+    let free = rig.ok("PUT", &one, &map("a")).await;
+    assert!(free["data"].is_null());
+    let gone = rig.ok("DELETE", &one, &Value::Null).await;
+    assert_eq!((&gone["status"], &gone["details"]["uid"]), (&json!("Success"), &made["metadata"]["uid"]));
+    rig.refused(404, "GET", &one, &Value::Null).await;
+}
+
+#[tokio::test]
+async fn names_are_made() {
+    let rig = rig().await;
+    let made = rig.ok("POST", MAPS, &json!({ "metadata": { "generateName": "made-" } })).await;
+    let name = made["metadata"]["name"].as_str().unwrap();
+    assert!(name.starts_with("made-") && name.len() == 10, "{name}");
+}
+
+#[tokio::test]
+async fn a_dry_run_writes_nothing() {
+    let rig = rig().await;
+    rig.ok("POST", &format!("{MAPS}?dryRun=All"), &map("a")).await;
+    rig.refused(404, "GET", &format!("{MAPS}/a"), &Value::Null).await;
+    rig.ok("POST", MAPS, &map("a")).await;
+    rig.refused(409, "POST", &format!("{MAPS}?dryRun=All"), &map("a")).await;
+    rig.ok("DELETE", &format!("{MAPS}/a?dryRun=All"), &Value::Null).await;
+    rig.ok("GET", &format!("{MAPS}/a"), &Value::Null).await;
+}
+
+#[tokio::test]
+async fn spec_and_status_are_apart() {
+    let rig = rig().await;
+    let made = rig.ok("POST", DEPLOYMENTS, &deployment("a")).await;
+    assert_eq!(made["metadata"]["generation"], 1);
+    let (one, status) = (format!("{DEPLOYMENTS}/a"), format!("{DEPLOYMENTS}/a/status"));
+    let both = json!({ "status": { "replicas": 3 }, "spec": { "paused": true } });
+    let changed = rig.merge(&status, &both).await.json();
+    assert_eq!((&changed["status"]["replicas"], &changed["spec"]["paused"]), (&json!(3), &Value::Null));
+    let both = json!({ "status": { "replicas": 9 }, "spec": { "paused": true } });
+    let changed = rig.merge(&one, &both).await.json();
+    assert_eq!((&changed["status"]["replicas"], &changed["spec"]["paused"]), (&json!(3), &json!(true)));
+    assert_eq!(changed["metadata"]["generation"], 2);
+}
+
+#[tokio::test]
+async fn a_workload_is_scaled() {
+    let rig = rig().await;
+    rig.ok("POST", DEPLOYMENTS, &deployment("a")).await;
+    let uri = format!("{DEPLOYMENTS}/a/scale");
+    let scale = rig.ok("GET", &uri, &Value::Null).await;
+    assert_eq!((&scale["kind"], &scale["apiVersion"]), (&json!("Scale"), &json!("autoscaling/v1")));
+    let patched = rig.merge(&uri, &json!({ "spec": { "replicas": 4 } })).await.json();
+    assert_eq!(patched["spec"]["replicas"], 4);
+    assert_eq!(rig.ok("GET", &format!("{DEPLOYMENTS}/a"), &Value::Null).await["spec"]["replicas"], 4);
+    rig.refused(409, "PUT", &uri, &scale).await;
+}
+
+#[tokio::test]
+async fn finalizers_hold_an_object() {
+    let rig = rig().await;
+    let one = format!("{MAPS}/a");
+    rig.ok("POST", MAPS, &json!({ "metadata": { "name": "a", "finalizers": ["x.io/y"] } })).await;
+    let marked = rig.ok("DELETE", &one, &Value::Null).await;
+    assert!(marked["metadata"]["deletionTimestamp"].is_string());
+    let more = rig.merge(&one, &json!({ "metadata": { "finalizers": ["x.io/y", "x.io/z"] } })).await;
+    assert_eq!(more.status.as_u16(), 422, "{}", more.text);
+    let kept = rig.merge(&one, &json!({ "metadata": { "deletionTimestamp": null } })).await.json();
+    assert_eq!(kept["metadata"]["deletionTimestamp"], marked["metadata"]["deletionTimestamp"]);
+    rig.merge(&one, &json!({ "metadata": { "finalizers": null } })).await;
+    rig.refused(404, "GET", &one, &Value::Null).await;
+}
+
+#[tokio::test]
+async fn a_namespace_ends_when_its_finalizers_do() {
+    let rig = rig().await;
+    rig.ok("POST", "/api/v1/namespaces", &json!({ "metadata": { "name": "n" } })).await;
+    let ending = rig.ok("DELETE", "/api/v1/namespaces/n", &Value::Null).await;
+    assert_eq!(ending["status"]["phase"], "Terminating");
+    let message = rig.refused(403, "POST", "/api/v1/namespaces/n/configmaps", &map("a")).await;
+    assert!(message.contains("because it is being terminated"), "{message}");
+    let mut last = ending.clone();
+    last["spec"] = json!({});
+    rig.ok("PUT", "/api/v1/namespaces/n/finalize", &last).await;
+    rig.refused(404, "GET", "/api/v1/namespaces/n", &Value::Null).await;
+}
+
+#[tokio::test]
+async fn a_pod_gets_its_node_once() {
+    let rig = rig().await;
+    let made = rig.ok("POST", PODS, &pod("a")).await;
+    assert_eq!(made["spec"]["serviceAccountName"], "default");
+    assert_eq!(made["spec"]["tolerations"].as_array().map(Vec::len), Some(2));
+    let binding = json!({ "metadata": { "name": "a" }, "target": { "kind": "Node", "name": "n" } });
+    rig.ok("POST", &format!("{PODS}/a/binding"), &binding).await;
+    let bound = rig.ok("GET", &format!("{PODS}/a"), &Value::Null).await;
+    assert_eq!(bound["spec"]["nodeName"], "n");
+    rig.refused(409, "POST", &format!("{PODS}/a/binding"), &binding).await;
+    rig.ok("POST", PODS, &pod("b")).await;
+    let binding = json!({ "metadata": { "name": "b" }, "target": { "kind": "Node", "name": "n" } });
+    rig.ok("POST", "/api/v1/namespaces/default/bindings", &binding).await;
+}
+
+#[tokio::test]
+async fn a_bound_pod_goes_gracefully() {
+    let rig = rig().await;
+    let mut wanted = pod("a");
+    wanted["spec"]["nodeName"] = "n".into();
+    rig.ok("POST", PODS, &wanted).await;
+    let marked = rig.ok("DELETE", &format!("{PODS}/a?gracePeriodSeconds=7"), &Value::Null).await;
+    assert_eq!(marked["metadata"]["deletionGracePeriodSeconds"], 7);
+    rig.ok("DELETE", &format!("{PODS}/a?gracePeriodSeconds=0"), &Value::Null).await;
+    rig.refused(404, "GET", &format!("{PODS}/a"), &Value::Null).await;
+}
+
+#[tokio::test]
+async fn a_service_has_an_address_and_a_warning() {
+    let rig = rig().await;
+    let service = json!({ "metadata": { "name": "s" }, "spec": { "ports": [{ "port": 80 }], "selector": { "a": "b" } } });
+    let answer = rig.send("POST", "/api/v1/namespaces/default/services", &service).await;
+    assert_eq!(answer.json()["spec"]["clusterIP"], "10.96.1.0", "{}", answer.text);
+    assert!(answer.headers["warning"].to_str().unwrap().starts_with("299 - \""), "{:?}", answer.headers);
+}
+
+#[tokio::test]
+async fn events_are_one_object_in_two_groups() {
+    let rig = rig().await;
+    let event = json!({
+        "metadata": { "name": "e" }, "involvedObject": { "name": "p", "namespace": "default" }, "reason": "R", "type": "Normal",
+    });
+    rig.ok("POST", "/api/v1/namespaces/default/events", &event).await;
+    let uri = "/apis/events.k8s.io/v1/namespaces/default/events";
+    let read = rig.ok("GET", &format!("{uri}/e"), &Value::Null).await;
+    assert_eq!((&read["regarding"]["name"], &read["apiVersion"]), (&json!("p"), &json!("events.k8s.io/v1")));
+    assert_eq!(rig.ok("GET", uri, &Value::Null).await["items"][0]["reason"], "R");
+    rig.ok("DELETE", &format!("{uri}/e"), &Value::Null).await;
+    rig.refused(404, "GET", "/api/v1/namespaces/default/events/e", &Value::Null).await;
+}

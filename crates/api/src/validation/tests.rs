@@ -1,0 +1,275 @@
+//! Tables over all kinds: a small object in, the blamed fields out. Pods have a table of their own.
+
+use crate::resources::Kind;
+use serde_json::{Value, json};
+
+fn decode(value: &Value) -> crate::Object {
+    let text = |key: &str| value[key].as_str().expect("it is a text").to_owned();
+    let kind = Kind::named(&text("apiVersion"), &text("kind")).expect("it is in the table");
+    let mut object = kind.decode_value(value.clone()).expect("it decodes");
+    kind.row().strategy.set_defaults(&mut object);
+    object
+}
+
+/// A good object, with some fields replaced by others.
+#[track_caller]
+fn check(good: &Value, change: Value, expect: &[&str]) {
+    let mut value = good.clone();
+    merge(&mut value, change);
+    let mut object = decode(&value);
+    let strategy = object.kind().row().strategy;
+    strategy.prepare_create(&mut object);
+    let errors = strategy.validate(&object);
+    let got: Vec<String> = errors.iter().map(|it| format!("{} {:?}", it.field, it.kind)).collect();
+    assert_eq!(got, expect, "{errors:?}");
+}
+
+#[track_caller]
+fn check_update(good: &Value, change: Value, expect: &[&str]) {
+    let mut old = decode(good);
+    let strategy = old.kind().row().strategy;
+    strategy.prepare_create(&mut old);
+    let mut value = old.to_value();
+    merge(&mut value, change);
+    let mut new = decode(&value);
+    strategy.prepare_update(&mut new, &old);
+    let errors = strategy.validate_update(&new, &old);
+    assert_eq!(errors.iter().map(|it| it.field.as_str()).collect::<Vec<_>>(), expect, "{errors:?}");
+}
+
+/// RFC 7396.
+fn merge(value: &mut Value, change: Value) {
+    let Value::Object(change) = change else {
+        *value = change;
+        return;
+    };
+    if !value.is_object() {
+        *value = json!({});
+    }
+    let map = value.as_object_mut().expect("it was just made one");
+    for (key, change) in change {
+        match change {
+            Value::Null => drop(map.remove(&key)),
+            change => merge(map.entry(key).or_insert(Value::Null), change),
+        }
+    }
+}
+
+fn workload(api_version: &str, kind: &str) -> Value {
+    let template =
+        json!({"metadata": {"labels": {"app": "a"}}, "spec": {"containers": [{"name": "a", "image": "b"}]}});
+    json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": "a", "namespace": "x", "uid": "1"},
+        "spec": {"selector": {"matchLabels": {"app": "a"}}, "template": template}})
+}
+
+#[test]
+fn workloads() {
+    for kind in ["Deployment", "ReplicaSet", "StatefulSet", "DaemonSet"] {
+        let good = workload("apps/v1", kind);
+        check(&good, json!({}), &[]);
+        check(&good, json!({"spec": {"selector": null}}), &["spec.selector Required"]);
+        let other = json!({"spec": {"selector": {"matchLabels": {"app": "b"}}}});
+        check(&good, other.clone(), &["spec.template.metadata.labels Invalid"]);
+        let never = json!({"spec": {"template": {"spec": {"restartPolicy": "Never"}}}});
+        check(&good, never, &["spec.template.spec.restartPolicy NotSupported"]);
+        let field = if kind == "StatefulSet" { "spec" } else { "spec.selector" };
+        check_update(&good, other, &[field]);
+        check_update(&good, json!({"spec": {"minReadySeconds": 3}}), &[]);
+    }
+    let good = workload("apps/v1", "Deployment");
+    check(&good, json!({"spec": {"replicas": -1}}), &["spec.replicas Invalid"]);
+    let rolling =
+        |value: Value| json!({"spec": {"strategy": {"type": "RollingUpdate", "rollingUpdate": value}}});
+    let unavailable = "spec.strategy.rollingUpdate.maxUnavailable Invalid";
+    check(&good, rolling(json!({"maxSurge": 0, "maxUnavailable": 0})), &[unavailable]);
+    check(&good, rolling(json!({"maxUnavailable": "101%"})), &[unavailable]);
+    check(&good, rolling(json!({"maxUnavailable": "x%"})), &[unavailable]);
+    check(&good, json!({"spec": {"strategy": {"type": "Magic"}}}), &["spec.strategy.type NotSupported"]);
+    let deadline = json!({"spec": {"progressDeadlineSeconds": 3, "minReadySeconds": 3}});
+    check(&good, deadline, &["spec.progressDeadlineSeconds Invalid"]);
+    let good = workload("apps/v1", "DaemonSet");
+    let both = json!({"spec": {"updateStrategy": {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 1}}}});
+    check(&good, both, &["spec.updateStrategy.rollingUpdate.maxSurge Invalid"]);
+}
+
+#[test]
+fn jobs() {
+    let mut good = workload("batch/v1", "Job");
+    merge(&mut good, json!({"spec": {"selector": null, "template": {"spec": {"restartPolicy": "Never"}}}}));
+    check(&good, json!({}), &[]);
+    let always = json!({"spec": {"template": {"spec": {"restartPolicy": "Always"}}}});
+    check(&good, always, &["spec.template.spec.restartPolicy Required"]);
+    check(&good, json!({"spec": {"completionMode": "Indexed", "completions": 2}}), &[]);
+    let indexed = json!({"spec": {"completionMode": "Indexed", "parallelism": 2}});
+    check(&good, indexed, &["spec.completions Required"]);
+    check_update(&good, json!({"spec": {"parallelism": 3, "suspend": true, "backoffLimit": 1}}), &[]);
+    check_update(&good, json!({"spec": {"completions": 7}}), &["spec.completions"]);
+    let policy = json!({"spec": {"template": {"spec": {"restartPolicy": "OnFailure"}}}});
+    check_update(&good, policy, &["spec.template"]);
+    let nodes = json!({"spec": {"template": {"spec": {"nodeSelector": {"a": "b"}}}}});
+    check_update(&good, nodes.clone(), &["spec.template"]);
+    merge(&mut good, json!({"spec": {"suspend": true}}));
+    check_update(&good, nodes, &[]);
+
+    let mut spec = good["spec"].clone();
+    merge(&mut spec, json!({"template": {"spec": {"restartPolicy": "Never"}}}));
+    let good = json!({"apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": "a"},
+        "spec": {"schedule": "*/5 * * * *", "jobTemplate": {"spec": spec}}});
+    check(&good, json!({}), &[]);
+    check(&good, json!({"spec": {"schedule": "61 * * * *"}}), &["spec.schedule Invalid"]);
+    check(&good, json!({"spec": {"schedule": "TZ=UTC * * * * *"}}), &["spec.schedule Invalid"]);
+    check(&good, json!({"spec": {"concurrencyPolicy": "Maybe"}}), &["spec.concurrencyPolicy NotSupported"]);
+    check(&good, json!({"metadata": {"name": "a".repeat(53)}}), &["metadata.name Invalid"]);
+}
+
+#[test]
+fn services() {
+    let good = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"},
+        "spec": {"clusterIP": "10.0.0.1", "ports": [{"port": 80}]}});
+    check(&good, json!({}), &[]);
+    check(&good, json!({"spec": {"ports": []}}), &["spec.ports Required"]);
+    check(&good, json!({"spec": {"ports": [], "clusterIP": "None"}}), &[]);
+    check(&good, json!({"spec": {"clusterIP": "nope"}}), &["spec.clusterIPs[0] Invalid"]);
+    check(
+        &good,
+        json!({"spec": {"ports": [{"port": 80, "nodePort": 30000}]}}),
+        &["spec.ports[0].nodePort Forbidden"],
+    );
+    let external = json!({"spec": {"type": "ExternalName", "clusterIP": null, "externalName": "a.example"}});
+    check(&good, external, &[]);
+    check(&good, json!({"spec": {"sessionAffinity": "Yes"}}), &["spec.sessionAffinity NotSupported"]);
+    check_update(
+        &good,
+        json!({"spec": {"clusterIP": "None", "clusterIPs": ["None"]}}),
+        &["spec.clusterIPs[0]"],
+    );
+    check_update(&good, json!({"spec": {"clusterIP": null, "clusterIPs": null}}), &[]);
+    check_update(&good, json!({"spec": {"type": "NodePort"}}), &[]);
+}
+
+#[test]
+fn configuration() {
+    let good =
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"a": "b"}});
+    check(&good, json!({"binaryData": {"b": "aGk="}}), &[]);
+    check(&good, json!({"data": {"a/b": "c"}}), &["data[a/b] Invalid"]);
+    check(&good, json!({"data": {"a": "x".repeat(1 << 21)}}), &["[] TooLong"]);
+    let mut frozen = good;
+    merge(&mut frozen, json!({"immutable": true}));
+    check_update(&frozen, json!({"metadata": {"labels": {"a": "b"}}}), &[]);
+    check_update(&frozen, json!({"data": {"a": "c"}, "immutable": null}), &["immutable", "data"]);
+    let good = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}});
+    check(&good, json!({"stringData": {"a": "b"}}), &[]);
+    check(&good, json!({"type": "kubernetes.io/tls"}), &["data[tls.crt] Required", "data[tls.key] Required"]);
+    let docker = json!({"type": "kubernetes.io/dockerconfigjson", "stringData": {".dockerconfigjson": "x"}});
+    check(&good, docker, &["data[.dockerconfigjson] Invalid"]);
+    check(&good, json!({"type": "kubernetes.io/basic-auth", "stringData": {"password": "x"}}), &[]);
+    check_update(&good, json!({"type": "other"}), &["type"]);
+    check_update(&good, json!({"type": null}), &[]);
+}
+
+#[test]
+fn storage() {
+    let good = json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "a"}, "spec":
+        {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}, "storageClassName": "x"}});
+    check(&good, json!({}), &[]);
+    check(&good, json!({"spec": {"accessModes": []}}), &["spec.accessModes Required"]);
+    check(&good, json!({"spec": {"resources": null}}), &["spec.resources[storage] Required"]);
+    check_update(&good, json!({"spec": {"storageClassName": "y"}}), &["spec"]);
+    check_update(&good, json!({"spec": {"volumeName": "v"}}), &[]);
+    let good = json!({"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "a"}, "spec":
+        {"accessModes": ["ReadWriteOnce"], "capacity": {"storage": "1Gi"}, "hostPath": {"path": "/a"}}});
+    check(&good, json!({}), &[]);
+    check(&good, json!({"spec": {"hostPath": null}}), &["spec Required"]);
+    check(
+        &good,
+        json!({"spec": {"hostPath": null, "local": {"path": "/a"}}}),
+        &["spec.nodeAffinity Required"],
+    );
+    check_update(&good, json!({"spec": {"hostPath": {"path": "/b"}}}), &["spec.persistentvolumesource"]);
+    let good = json!({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": "a"},
+        "provisioner": "a.b/c"});
+    check(&good, json!({}), &[]);
+    check(&good, json!({"provisioner": ""}), &["provisioner Required"]);
+    check_update(&good, json!({"provisioner": "x"}), &["provisioner"]);
+}
+
+#[test]
+fn access() {
+    let api = "rbac.authorization.k8s.io/v1";
+    let good = json!({"apiVersion": api, "kind": "Role", "metadata": {"name": "a"},
+        "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]});
+    check(&good, json!({}), &[]);
+    let rule = |rule: Value| json!({"rules": [rule]});
+    check(&good, rule(json!({"apiGroups": [""], "resources": ["pods"]})), &["rules[0].verbs Required"]);
+    let both = ["rules[0].apiGroups Required", "rules[0].resources Required"];
+    check(&good, rule(json!({"verbs": ["get"]})), &both);
+    let urls = rule(json!({"nonResourceURLs": ["/x"], "verbs": ["get"]}));
+    check(&good, urls.clone(), &["rules[0].nonResourceURLs Invalid"]);
+    check(
+        &good,
+        {
+            let mut it = urls;
+            it["kind"] = json!("ClusterRole");
+            it
+        },
+        &[],
+    );
+    let good = json!({"apiVersion": api, "kind": "RoleBinding", "metadata": {"name": "a"},
+        "roleRef": {"kind": "Role", "name": "r"}, "subjects": [{"kind": "User", "name": "u"}]});
+    check(&good, json!({}), &[]);
+    check(&good, json!({"subjects": [{"kind": "Alien", "name": "x"}]}), &["subjects[0].kind NotSupported"]);
+    check(
+        &good,
+        json!({"subjects": [{"kind": "ServiceAccount", "name": "x"}]}),
+        &["subjects[0].namespace Required"],
+    );
+    check_update(&good, json!({"roleRef": {"name": "other"}}), &["roleRef"]);
+}
+
+#[test]
+fn network_and_policy() {
+    let path = json!({"path": "/", "pathType": "Prefix", "backend": {"service": {"name": "a", "port": {"number": 80}}}});
+    let good = json!({"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": {"name": "a"},
+        "spec": {"rules": [{"host": "*.example.com", "http": {"paths": [path]}}]}});
+    check(&good, json!({}), &[]);
+    check(&good, json!({"spec": {"rules": null}}), &["spec Invalid"]);
+    check(&good, json!({"spec": {"rules": [{"host": "1.2.3.4"}]}}), &["spec.rules[0].host Invalid"]);
+    let good = json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "a"},
+        "spec": {"podSelector": {}, "ingress": [{"from": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}]}});
+    check(&good, json!({}), &[]);
+    check(&good, json!({"spec": {"ingress": [{"from": [{}]}]}}), &["spec.ingress[0].from[0] Required"]);
+    let good = json!({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": "a"},
+        "spec": {"minAvailable": 1, "selector": {}}});
+    check(&good, json!({}), &[]);
+    check(&good, json!({"spec": {"maxUnavailable": 1}}), &["spec Invalid"]);
+    let good = json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "a"},
+        "spec": {"maxReplicas": 3, "scaleTargetRef": {"kind": "Deployment", "name": "a"}}});
+    check(&good, json!({}), &[]);
+    check(&good, json!({"spec": {"minReplicas": 4}}), &["spec.maxReplicas Invalid"]);
+    let good = json!({"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": "a"}, "value": 5});
+    check(&good, json!({}), &[]);
+    check(&good, json!({"value": 2_000_000_000}), &["value Forbidden"]);
+    check(&good, json!({"metadata": {"name": "system-x"}}), &["metadata.name Forbidden"]);
+    check_update(&good, json!({"value": 6}), &["value"]);
+}
+
+#[test]
+fn extensions() {
+    let version = json!({"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": {"type": "object"}}});
+    let good = json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": "toys.example.com"}, "spec": {"group": "example.com", "scope": "Namespaced",
+        "names": {"plural": "toys", "kind": "Toy"}, "versions": [version]}});
+    check(&good, json!({}), &[]);
+    check(&good, json!({"metadata": {"name": "toys"}}), &["metadata.name Invalid"]);
+    check(&good, json!({"spec": {"versions": []}}), &["spec.versions Invalid"]);
+    check(&good, json!({"spec": {"scope": "Moon"}}), &["spec.scope NotSupported"]);
+    let rules =
+        json!([{"apiGroups": ["*"], "apiVersions": ["*"], "resources": ["*"], "operations": ["CREATE"]}]);
+    let hook = json!({"name": "a.example.com", "admissionReviewVersions": ["v1"], "sideEffects": "None",
+        "clientConfig": {"url": "https://a"}, "rules": rules});
+    let good = json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration",
+        "metadata": {"name": "a"}, "webhooks": [hook]});
+    check(&good, json!({}), &[]);
+    check(&good, json!({"webhooks": [hook, hook]}), &["webhooks[1].name Duplicate"]);
+}

@@ -1,0 +1,173 @@
+//! Nodes, with what their pods ask for.
+
+use super::Around;
+use super::text::{Text, or_none, plain, time};
+use crate::print::table::age;
+use crate::print::{at, items, text};
+use api::pod::{limits, requests};
+use api::quantity::Amount;
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::PodSpec;
+use serde_json::Value;
+
+const ROLE: &str = "node-role.kubernetes.io/";
+
+/// A node.
+pub(super) fn node(out: &mut Text, object: &Value, around: &Around, now: Timestamp) {
+    out.field(0, "Name", text(object, "metadata.name"));
+    out.field(0, "Roles", or_none(&roles(object).join(",")));
+    out.labels(0, object);
+    out.field(0, "CreationTimestamp", time(text(object, "metadata.creationTimestamp")));
+    out.several(0, "Taints", &items(object, "spec.taints").iter().map(taint).collect::<Vec<_>>());
+    out.field(0, "Unschedulable", at(object, "spec.unschedulable") == true);
+    lease(out, object, around);
+    conditions(out, object);
+    out.line(0, "Addresses:");
+    items(object, "status.addresses")
+        .iter()
+        .for_each(|it| out.field(1, text(it, "type"), text(it, "address")));
+    out.block(0, "Capacity", at(object, "status.capacity"));
+    out.block(0, "Allocatable", at(object, "status.allocatable"));
+    system(out, object);
+    if !text(object, "spec.podCIDR").is_empty() {
+        out.field(0, "PodCIDR", text(object, "spec.podCIDR"));
+        out.field(
+            0,
+            "PodCIDRs",
+            items(object, "spec.podCIDRs").iter().map(plain).collect::<Vec<_>>().join(","),
+        );
+    }
+    out.optional(0, "ProviderID", object, "spec.providerID");
+    pods(out, object, &around.pods, now);
+}
+
+fn roles(object: &Value) -> Vec<String> {
+    let labels = at(object, "metadata.labels").as_object().into_iter().flatten();
+    labels.filter_map(|(key, _)| key.strip_prefix(ROLE)).map(str::to_owned).collect()
+}
+
+/// A taint in one line.
+pub(super) fn taint(taint: &Value) -> String {
+    let (key, value, effect) = (text(taint, "key"), text(taint, "value"), text(taint, "effect"));
+    if value.is_empty() { format!("{key}:{effect}") } else { format!("{key}={value}:{effect}") }
+}
+
+fn lease(out: &mut Text, object: &Value, around: &Around) {
+    out.line(0, "Lease:");
+    let lease = around.lease.as_ref();
+    let holder = lease.map_or("", |it| text(it, "spec.holderIdentity"));
+    out.field(1, "HolderIdentity", if holder.is_empty() { text(object, "metadata.name") } else { holder });
+    out.field(1, "AcquireTime", "<unset>");
+    match lease.map_or("", |it| text(it, "spec.renewTime")) {
+        "" => out.field(1, "RenewTime", "<unset>"),
+        renewed => out.field(1, "RenewTime", time(renewed)),
+    }
+}
+
+fn conditions(out: &mut Text, object: &Value) {
+    out.line(0, "Conditions:");
+    out.line(1, "Type\tStatus\tLastHeartbeatTime\tLastTransitionTime\tReason\tMessage");
+    out.line(1, "----\t------\t-----------------\t------------------\t------\t-------");
+    for it in items(object, "status.conditions") {
+        let times = [time(text(it, "lastHeartbeatTime")), time(text(it, "lastTransitionTime"))];
+        let cells = [
+            text(it, "type"),
+            text(it, "status"),
+            &times[0],
+            &times[1],
+            or_none(text(it, "reason")),
+            or_none(text(it, "message")),
+        ];
+        out.line(1, format!("{} ", cells.join(" \t")));
+    }
+}
+
+fn system(out: &mut Text, object: &Value) {
+    out.line(0, "System Info:");
+    for (name, field) in [
+        ("Machine ID", "machineID"),
+        ("System UUID", "systemUUID"),
+        ("Boot ID", "bootID"),
+        ("Kernel Version", "kernelVersion"),
+        ("OS Image", "osImage"),
+        ("Operating System", "operatingSystem"),
+        ("Architecture", "architecture"),
+        ("Container Runtime Version", "containerRuntimeVersion"),
+        ("Kubelet Version", "kubeletVersion"),
+        ("Kube-Proxy Version", "kubeProxyVersion"),
+    ] {
+        out.field(1, name, text(object, &format!("status.nodeInfo.{field}")));
+    }
+}
+
+/// What one pod asks for, or all of them together.
+#[derive(Clone, Copy, Default)]
+struct Asked {
+    cpu: [Amount; 2],
+    memory: [Amount; 2],
+}
+
+fn asked_by(pod: &Value) -> Asked {
+    let Ok(spec) = serde_json::from_value::<PodSpec>(pod["spec"].clone()) else { return Asked::default() };
+    let (requests, limits) = (requests(&spec), limits(&spec));
+    let of = |name: &str| [&requests, &limits].map(|it| it.get(name).copied().unwrap_or_default());
+    Asked { cpu: of("cpu"), memory: of("memory") }
+}
+
+fn pods(out: &mut Text, object: &Value, pods: &[Value], now: Timestamp) {
+    let allocatable =
+        |name: &str| Amount::parse(&plain(&object["status"]["allocatable"][name])).unwrap_or_default();
+    let (cpu, memory) = (allocatable("cpu"), allocatable("memory"));
+    let running = |it: &&Value| !matches!(text(it, "status.phase"), "Succeeded" | "Failed");
+    let pods: Vec<&Value> = pods.iter().filter(running).collect();
+    out.line(0, format_args!("Non-terminated Pods:\t({} in total)", pods.len()));
+    out.line(1, "Namespace\tName\tCPU Requests\tCPU Limits\tMemory Requests\tMemory Limits\tAge");
+    out.line(1, "---------\t----\t------------\t----------\t---------------\t-------------\t---");
+    let mut total = Asked::default();
+    for pod in pods {
+        let asked = asked_by(pod);
+        for side in 0..2 {
+            total.cpu[side] = total.cpu[side] + asked.cpu[side];
+            total.memory[side] = total.memory[side] + asked.memory[side];
+        }
+        let cells = [cpu_cell(asked.cpu[0], cpu), cpu_cell(asked.cpu[1], cpu)];
+        let more = [memory_cell(asked.memory[0], memory), memory_cell(asked.memory[1], memory)];
+        let (namespace, name) = (text(pod, "metadata.namespace"), text(pod, "metadata.name"));
+        out.line(
+            1,
+            format!("{namespace}\t{name}\t{}\t{}\t{}", cells.join("\t"), more.join("\t"), age(pod, now)),
+        );
+    }
+    totals(out, &total, cpu, memory);
+}
+
+fn totals(out: &mut Text, total: &Asked, cpu: Amount, memory: Amount) {
+    out.line(0, "Allocated resources:");
+    out.line(1, "(Total limits may be over 100 percent, i.e., overcommitted.)");
+    out.line(1, "Resource\tRequests\tLimits");
+    out.line(1, "--------\t--------\t------");
+    out.line(1, format!("cpu\t{}\t{}", cpu_cell(total.cpu[0], cpu), cpu_cell(total.cpu[1], cpu)));
+    let cells = [memory_cell(total.memory[0], memory), memory_cell(total.memory[1], memory)];
+    out.line(1, format!("memory\t{}\t{}", cells[0], cells[1]));
+}
+
+fn share(part: i64, whole: i64) -> i64 {
+    if whole == 0 { 0 } else { (part as f64 / whole as f64 * 100.0) as i64 }
+}
+
+fn cpu_cell(part: Amount, whole: Amount) -> String {
+    let millis = part.milli_value();
+    let shown = if millis % 1000 == 0 { (millis / 1000).to_string() } else { format!("{millis}m") };
+    format!("{shown} ({}%)", share(millis, whole.milli_value()))
+}
+
+fn memory_cell(part: Amount, whole: Amount) -> String {
+    let bytes = part.value();
+    let units = ["", "Ki", "Mi", "Gi", "Ti"];
+    let (mut shown, mut unit) = (bytes, 0);
+    while shown != 0 && shown % 1024 == 0 && unit + 1 < units.len() {
+        shown /= 1024;
+        unit += 1;
+    }
+    format!("{shown}{} ({}%)", units[unit], share(bytes, whole.value()))
+}

@@ -1,0 +1,4 @@
+//! Clusters in this process. Each test has one of its own, with paused time: waiting costs nothing and repeats.
+
+mod nodes;
+mod workloads;
