@@ -135,7 +135,11 @@ mod tests {
         check(&format!("{table},application/json"), &[], Some((Json, Plain)));
         check(&format!("application/json;q=0.5, {table}"), OBJECTS, Some((Json, Table)));
         check("application/json;as=Table;v=v9;g=meta.k8s.io", OBJECTS, None);
-        check("application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io", OBJECTS, Some((Json, Metadata)));
+        check(
+            "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io",
+            OBJECTS,
+            Some((Json, Metadata)),
+        );
         let discovery = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
         check(&format!("{discovery},application/json"), &[Discovery], Some((Json, Discovery)));
         check(&format!("{discovery},application/json"), OBJECTS, Some((Json, Plain)));

@@ -87,9 +87,12 @@ struct Claim {
 
 impl Claim {
     fn of(object: &Object) -> Self {
-        let Some(spec) = object.get::<Service>().and_then(|it| it.spec.as_ref()) else { return Self::default() };
+        let Some(spec) = object.get::<Service>().and_then(|it| it.spec.as_ref()) else {
+            return Self::default();
+        };
         let addresses = spec.cluster_ips.iter().flatten().chain(&spec.cluster_ip);
-        let ports = spec.ports.iter().flatten().filter_map(|it| it.node_port).chain(spec.health_check_node_port);
+        let ports =
+            spec.ports.iter().flatten().filter_map(|it| it.node_port).chain(spec.health_check_node_port);
         Self {
             addresses: addresses.filter_map(|it| it.parse::<Ipv4Addr>().ok()).map(u32::from).collect(),
             ports: ports.filter_map(|it| u32::try_from(it).ok()).filter(|it| *it > 0).collect(),
@@ -115,8 +118,12 @@ impl Drop for Reservation<'_> {
     fn drop(&mut self) {
         if !self.kept && self.claim != Claim::default() {
             let mut held = self.allocators.lock();
-            self.claim.addresses.iter().for_each(|it| { held.addresses.reserved.remove(it); });
-            self.claim.ports.iter().for_each(|it| { held.ports.reserved.remove(it); });
+            self.claim.addresses.iter().for_each(|it| {
+                held.addresses.reserved.remove(it);
+            });
+            self.claim.ports.iter().for_each(|it| {
+                held.ports.reserved.remove(it);
+            });
         }
     }
 }
@@ -136,8 +143,12 @@ impl Allocators {
         let claim = service.map(Claim::of).unwrap_or_default();
         let mut held = self.lock();
         if let Some(old) = held.by_service.remove(key) {
-            old.addresses.iter().for_each(|it| { held.addresses.taken.remove(it); });
-            old.ports.iter().for_each(|it| { held.ports.taken.remove(it); });
+            old.addresses.iter().for_each(|it| {
+                held.addresses.taken.remove(it);
+            });
+            old.ports.iter().for_each(|it| {
+                held.ports.taken.remove(it);
+            });
         }
         for it in &claim.addresses {
             held.addresses.reserved.remove(it);
@@ -176,9 +187,11 @@ impl Allocators {
                 spec.cluster_ips.get_or_insert_with(|| vec!["None".to_owned()]);
                 return Ok(());
             }
-            "" => self.range.dynamic().find(|it| held.addresses.is_free(*it)).ok_or_else(|| {
-                Error::invalid(&path, "", "failed to allocate IP: range is full")
-            })?,
+            "" => self
+                .range
+                .dynamic()
+                .find(|it| held.addresses.is_free(*it))
+                .ok_or_else(|| Error::invalid(&path, "", "failed to allocate IP: range is full"))?,
             chosen => self.chosen(held, &path, chosen)?,
         };
         held.addresses.reserved.insert(address);
@@ -196,7 +209,9 @@ impl Allocators {
         let address = u32::from(address);
         if !self.range.holds(address) {
             let (first, last) = (self.range.address(0), self.range.address(self.range.size - 1));
-            let why = format!("failed to allocate IP {text}: the provided IP is not in the valid range {first}-{last}");
+            let why = format!(
+                "failed to allocate IP {text}: the provided IP is not in the valid range {first}-{last}"
+            );
             return Err(refused(&why));
         }
         if !held.addresses.is_free(address) {
@@ -214,15 +229,17 @@ fn ports(held: &mut Held, spec: &mut ServiceSpec, claim: &mut Claim) -> Result<(
     if !matches!(spec.type_.as_deref(), Some("NodePort" | "LoadBalancer")) {
         return Ok(());
     }
-    if spec.type_.as_deref() == Some("LoadBalancer") && spec.allocate_load_balancer_node_ports == Some(false) {
+    if spec.type_.as_deref() == Some("LoadBalancer") && spec.allocate_load_balancer_node_ports == Some(false)
+    {
         return Ok(());
     }
     for (index, port) in spec.ports.iter_mut().flatten().enumerate() {
         let path = Path::new("spec").child("ports").index(index).child("nodePort");
         let number = match port.node_port.and_then(|it| u32::try_from(it).ok()).filter(|it| *it > 0) {
-            None => NODE_PORTS.into_iter().find(|it| held.ports.is_free(*it)).ok_or_else(|| {
-                Error::invalid(&path, 0, "failed to allocate a nodePort: range is full")
-            })?,
+            None => NODE_PORTS
+                .into_iter()
+                .find(|it| held.ports.is_free(*it))
+                .ok_or_else(|| Error::invalid(&path, 0, "failed to allocate a nodePort: range is full"))?,
             Some(it) if !NODE_PORTS.contains(&it) => {
                 let why = "provided port is not in the valid range. The range of valid ports is 30000-32767";
                 return Err(Error::invalid(&path, it, why));
@@ -246,13 +263,15 @@ mod tests {
     use serde_json::json;
 
     fn service(spec: serde_json::Value) -> Object {
-        let value = json!({ "apiVersion": "v1", "kind": "Service", "metadata": { "name": "a" }, "spec": spec });
+        let value =
+            json!({ "apiVersion": "v1", "kind": "Service", "metadata": { "name": "a" }, "spec": spec });
         Service::KIND.decode_value(value).unwrap()
     }
 
     fn allocate(allocators: &Allocators, spec: serde_json::Value) -> Result<Object, String> {
         let mut object = service(spec);
-        let reservation = allocators.allocate(Service::KIND.row(), &mut object).map_err(|it| it.to_string())?;
+        let reservation =
+            allocators.allocate(Service::KIND.row(), &mut object).map_err(|it| it.to_string())?;
         reservation.keep_if(true);
         Ok(object)
     }
@@ -267,9 +286,20 @@ mod tests {
         assert_eq!(address(allocate(&allocators, json!({}))).as_deref(), Some("10.96.1.0"));
         assert_eq!(address(allocate(&allocators, json!({}))).as_deref(), Some("10.96.1.1"));
         assert_eq!(address(allocate(&allocators, json!({ "clusterIP": "None" }))).as_deref(), Some("None"));
-        assert_eq!(address(allocate(&allocators, json!({ "clusterIP": "10.96.0.10" }))).as_deref(), Some("10.96.0.10"));
-        assert!(allocate(&allocators, json!({ "clusterIP": "10.96.0.10" })).unwrap_err().contains("already allocated"));
-        assert!(allocate(&allocators, json!({ "clusterIP": "10.97.0.1" })).unwrap_err().contains("not in the valid range"));
+        assert_eq!(
+            address(allocate(&allocators, json!({ "clusterIP": "10.96.0.10" }))).as_deref(),
+            Some("10.96.0.10")
+        );
+        assert!(
+            allocate(&allocators, json!({ "clusterIP": "10.96.0.10" }))
+                .unwrap_err()
+                .contains("already allocated")
+        );
+        assert!(
+            allocate(&allocators, json!({ "clusterIP": "10.97.0.1" }))
+                .unwrap_err()
+                .contains("not in the valid range")
+        );
     }
 
     #[test]

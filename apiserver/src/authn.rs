@@ -129,7 +129,8 @@ fn extra_of(headers: &HeaderMap) -> BTreeMap<String, Vec<String>> {
 }
 
 fn check_impersonation(state: &State, user: &UserInfo, who: &UserInfo) -> Result<(), ApiError> {
-    let ask = |target: ResourceTarget<'_>| authz::check(state, &Attributes::resource(user, "impersonate", target));
+    let ask =
+        |target: ResourceTarget<'_>| authz::check(state, &Attributes::resource(user, "impersonate", target));
     match who.service_account_name() {
         Some((namespace, name)) => {
             ask(ResourceTarget::of("", "v1", "serviceaccounts").in_namespace(namespace).named(name))?;
@@ -156,7 +157,10 @@ fn completed(mut who: UserInfo) -> UserInfo {
     if who.groups.is_empty()
         && let Some((namespace, _)) = who.service_account_name()
     {
-        who.groups = vec![access::identity::SERVICE_ACCOUNTS.to_owned(), format!("{}:{namespace}", access::identity::SERVICE_ACCOUNTS)];
+        who.groups = vec![
+            access::identity::SERVICE_ACCOUNTS.to_owned(),
+            format!("{}:{namespace}", access::identity::SERVICE_ACCOUNTS),
+        ];
     }
     let anonymous = who.name == access::identity::ANONYMOUS;
     let own = if anonymous { access::identity::UNAUTHENTICATED } else { access::identity::AUTHENTICATED };

@@ -40,7 +40,8 @@ impl FieldValidation {
             Some("Strict") => Ok(Self::Strict),
             Some("Ignore") => Ok(Self::Ignore),
             Some(other) => {
-                let message = format!("fieldValidation parameter {other:?} must be one of: Ignore, Warn, Strict");
+                let message =
+                    format!("fieldValidation parameter {other:?} must be one of: Ignore, Warn, Strict");
                 Err(ApiError::bad_request(message))
             }
         }
@@ -101,10 +102,13 @@ impl Content {
 
     fn tree(&self) -> Result<Value, ApiError> {
         match self.media {
-            Media::Json => serde_json::from_slice(&self.bytes)
-                .map_err(|error| ApiError::bad_request(format!("the object provided is unrecognized: {error}"))),
+            Media::Json => serde_json::from_slice(&self.bytes).map_err(|error| {
+                ApiError::bad_request(format!("the object provided is unrecognized: {error}"))
+            }),
             Media::Yaml => yaml(&self.bytes),
-            Media::Protobuf => wire::decode(&self.bytes).map_err(|error| ApiError::bad_request(error.to_string())),
+            Media::Protobuf => {
+                wire::decode(&self.bytes).map_err(|error| ApiError::bad_request(error.to_string()))
+            }
         }
     }
 }
@@ -113,7 +117,8 @@ impl Content {
 pub(crate) fn yaml(text: &[u8]) -> Result<Value, ApiError> {
     let text = std::str::from_utf8(text).map_err(|_| ApiError::bad_request("the body is not UTF-8"))?;
     let documents = api::yaml::documents(text);
-    let documents = documents.map_err(|error| ApiError::bad_request(format!("error parsing YAML: {error}")))?;
+    let documents =
+        documents.map_err(|error| ApiError::bad_request(format!("error parsing YAML: {error}")))?;
     match <[Value; 1]>::try_from(documents) {
         Ok([document]) => Ok(document),
         Err(_) => Err(ApiError::bad_request("the body must be exactly one YAML document")),
@@ -155,7 +160,8 @@ fn undecodable(kind: Kind, tree: &Value, error: &serde_json::Error) -> ApiError 
         return ApiError::bad_request(message);
     }
     if let Some(other) = text("kind").filter(|it| *it != row.kind) {
-        let message = format!("the kind in the data ({other}) does not match the expected kind ({})", row.kind);
+        let message =
+            format!("the kind in the data ({other}) does not match the expected kind ({})", row.kind);
         return ApiError::bad_request(message);
     }
     cannot_be_handled(kind, &error.to_string())
@@ -163,7 +169,8 @@ fn undecodable(kind: Kind, tree: &Value, error: &serde_json::Error) -> ApiError 
 
 fn cannot_be_handled(kind: Kind, why: &str) -> ApiError {
     let row = kind.row();
-    let message = format!("{} in version {:?} cannot be handled as a {}: {why}", row.kind, row.version, row.kind);
+    let message =
+        format!("{} in version {:?} cannot be handled as a {}: {why}", row.kind, row.version, row.kind);
     ApiError::bad_request(message)
 }
 
@@ -197,7 +204,12 @@ mod tests {
     use api::Resource;
     use api::k8s::api::core::v1::ConfigMap;
 
-    fn check(content_type: &str, body: &str, validation: FieldValidation, expect: Result<&[&str], (u16, &str)>) {
+    fn check(
+        content_type: &str,
+        body: &str,
+        validation: FieldValidation,
+        expect: Result<&[&str], (u16, &str)>,
+    ) {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, content_type.parse().unwrap());
         let mut warnings = Vec::new();
@@ -226,7 +238,12 @@ mod tests {
         check(json, r#"{"apiVersion":"apps/v1"}"#, Warn, Err((400, "the API version in the data (apps/v1)")));
         check(json, r#"{"extra":1}"#, Warn, Ok(&["unknown field \"extra\""]));
         check(json, r#"{"extra":1}"#, Ignore, Ok(&[]));
-        check(json, r#"{"metadata":{"x":1}}"#, Strict, Err((400, "strict decoding error: unknown field \"metadata.x\"")));
+        check(
+            json,
+            r#"{"metadata":{"x":1}}"#,
+            Strict,
+            Err((400, "strict decoding error: unknown field \"metadata.x\"")),
+        );
         check(json, r#"{"data":{},"data":{}}"#, Strict, Err((400, "duplicate field \"data\"")));
     }
 }

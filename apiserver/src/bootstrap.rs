@@ -20,13 +20,25 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 const NAMESPACES: &[&str] = &["default", "kube-system", "kube-public", "kube-node-lease"];
 const PRIORITIES: &[(&str, i32, &str)] = &[
-    ("system-cluster-critical", 2_000_000_000, "Used for system critical pods that must run in the cluster, but can be moved to another node if necessary."),
-    ("system-node-critical", 2_000_001_000, "Used for system critical pods that must not be moved from their current node."),
+    (
+        "system-cluster-critical",
+        2_000_000_000,
+        "Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.",
+    ),
+    (
+        "system-node-critical",
+        2_000_001_000,
+        "Used for system critical pods that must not be moved from their current node.",
+    ),
 ];
 const HTTPS_PORT: i32 = 443;
 
 /// Creates what is missing.
-pub(crate) async fn bootstrap(state: &State, first: Ipv4Addr, advertise: Option<SocketAddr>) -> Result<(), Error> {
+pub(crate) async fn bootstrap(
+    state: &State,
+    first: Ipv4Addr,
+    advertise: Option<SocketAddr>,
+) -> Result<(), Error> {
     let namespaces = NAMESPACES.iter().map(|name| named::<Namespace>(name).into());
     ensure_all(state, namespaces.collect()).await?;
     let mut objects = access::bootstrap::objects();
@@ -72,7 +84,8 @@ async fn create(state: &State, key: &Key, object: Object) -> Result<(), ApiError
 
 async fn replace(state: &State, key: &Key, object: &Object) -> Result<(), ApiError> {
     let user = UserInfo::api_server();
-    let target = Target { kind: key.kind, key, part: Part::Main, subresource: "", user: &user, dry_run: false };
+    let target =
+        Target { kind: key.kind, key, part: Part::Main, subresource: "", user: &user, dry_run: false };
     change::change(state, &target, &mut |_| Ok(object.clone()), &mut Vec::new()).await.map(drop)
 }
 

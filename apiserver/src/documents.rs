@@ -38,7 +38,9 @@ fn with_all<T>(discovery: &Discovery, make: impl FnOnce(&[openapi::GroupVersion<
         .versions
         .iter()
         .zip(&below)
-        .map(|(version, below)| version.kinds.iter().zip(below).map(|(it, below)| row_of(it.row(), below)).collect())
+        .map(|(version, below)| {
+            version.kinds.iter().zip(below).map(|(it, below)| row_of(it.row(), below)).collect()
+        })
         .collect();
     let versions: Vec<openapi::GroupVersion<'_>> = discovery
         .versions

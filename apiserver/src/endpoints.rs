@@ -122,7 +122,11 @@ async fn is_well(state: &State, check: &str) -> bool {
     }
 }
 
-async fn health(endpoint: &'static str, Shared(it): Shared<Endpoints>, RawQuery(query): RawQuery) -> Response {
+async fn health(
+    endpoint: &'static str,
+    Shared(it): Shared<Endpoints>,
+    RawQuery(query): RawQuery,
+) -> Response {
     let query = Query::parse(query.as_deref());
     let excluded: Vec<&str> = query.all("exclude").collect();
     let own = if endpoint == "readyz" { &["shutdown"][..] } else { &[] };
@@ -147,7 +151,10 @@ async fn health(endpoint: &'static str, Shared(it): Shared<Endpoints>, RawQuery(
     }
 }
 
-async fn one_check(Shared(it): Shared<Endpoints>, Path((endpoint, check)): Path<(String, String)>) -> Response {
+async fn one_check(
+    Shared(it): Shared<Endpoints>,
+    Path((endpoint, check)): Path<(String, String)>,
+) -> Response {
     let known = CHECKS.contains(&check.as_str()) || (endpoint == "readyz" && check == "shutdown");
     if !matches!(endpoint.as_str(), "healthz" | "livez" | "readyz") || !known {
         return respond::refusal(&ApiError::no_route());
@@ -184,7 +191,11 @@ async fn group(Shared(it): Shared<Endpoints>, headers: HeaderMap, Path(group): P
     found(&headers, it.discovery.group(&group))
 }
 
-async fn core_resources(Shared(it): Shared<Endpoints>, headers: HeaderMap, Path(version): Path<String>) -> Response {
+async fn core_resources(
+    Shared(it): Shared<Endpoints>,
+    headers: HeaderMap,
+    Path(version): Path<String>,
+) -> Response {
     found(&headers, it.discovery.resources("", &version))
 }
 
@@ -226,7 +237,9 @@ fn tagged(mut response: Response, tag: &str) -> Response {
 
 /// FNV-1a: the same for the same bytes, in every run.
 fn fingerprint(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, it| (hash ^ u64::from(*it)).wrapping_mul(0x0100_0000_01b3))
+    bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, it| (hash ^ u64::from(*it)).wrapping_mul(0x0100_0000_01b3))
 }
 
 async fn openapi_v2(Shared(it): Shared<Endpoints>, headers: HeaderMap) -> Response {
@@ -250,7 +263,10 @@ async fn openapi_v3(Shared(it): Shared<Endpoints>, headers: HeaderMap, Path(root
     };
     let tag = format!("\"{tag}\"");
     if is_known(&headers, &tag) {
-        return tagged(respond::bytes(StatusCode::NOT_MODIFIED, Form::JSON.content_type(), Body::empty()), &tag);
+        return tagged(
+            respond::bytes(StatusCode::NOT_MODIFIED, Form::JSON.content_type(), Body::empty()),
+            &tag,
+        );
     }
     match documents::document(&it.discovery, &root) {
         Some(json) => tagged(respond::bytes(StatusCode::OK, Form::JSON.content_type(), json), &tag),

@@ -66,7 +66,9 @@ impl Edge {
         let token = self.tasks.token();
         while let Some(accepted) = token.run_until_cancelled(listener.accept()).await {
             match accepted {
-                Ok((stream, peer)) => drop(self.tasks.spawn("https connection", self.clone().connection(stream, peer))),
+                Ok((stream, peer)) => {
+                    drop(self.tasks.spawn("https connection", self.clone().connection(stream, peer)))
+                }
                 Err(error) => {
                     tracing::warn!(%error, "failed to accept a connection");
                     clock::sleep(ACCEPT_PAUSE).await;

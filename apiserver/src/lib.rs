@@ -21,6 +21,7 @@ mod documents;
 mod endpoints;
 mod front;
 mod handlers;
+mod housekeeping;
 mod https;
 mod in_process;
 mod metadata;

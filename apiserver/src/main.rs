@@ -47,8 +47,9 @@ fn main() -> ExitCode {
 async fn serve(args: Args, tasks: Tasks) -> anyhow::Result<()> {
     let folder = args.data.data.join("pki");
     let clock = Clock::system();
-    let authority = Authority::load_or_create(&folder, "kubernetes", Validity::days(clock.now(), AUTHORITY_DAYS))
-        .context("failed to set up the cluster's authority")?;
+    let authority =
+        Authority::load_or_create(&folder, "kubernetes", Validity::days(clock.now(), AUTHORITY_DAYS))
+            .context("failed to set up the cluster's authority")?;
     let material = material(&args, &authority, &folder, &clock)?;
     let mut config = Config::new(Storage::Directory(args.data.data.join("store")));
     config.listen.clone_from(&args.listen);
@@ -66,7 +67,13 @@ async fn serve(args: Args, tasks: Tasks) -> anyhow::Result<()> {
 
 fn material(args: &Args, authority: &Authority, folder: &Path, clock: &Clock) -> anyhow::Result<Material> {
     let validity = || Validity::days(clock.now(), CERTIFICATE_DAYS);
-    let names = ["localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"];
+    let names = [
+        "localhost",
+        "kubernetes",
+        "kubernetes.default",
+        "kubernetes.default.svc",
+        "kubernetes.default.svc.cluster.local",
+    ];
     let mut sans: Vec<San> = names.into_iter().map(San::of).collect();
     sans.extend(args.listen.iter().map(|it| San::Ip(it.ip())));
     sans.extend(args.sans.iter().map(|it| San::of(it)));

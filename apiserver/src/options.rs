@@ -28,16 +28,15 @@ impl WriteOptions {
 
 fn is_dry_run(options: &str, values: &[&str]) -> Result<bool, ApiError> {
     match values.iter().find(|it| **it != "All") {
-        Some(other) => {
-            Err(invalid(options, &[Error::not_supported(&Path::new("dryRun"), *other, &["All"])]))
-        }
+        Some(other) => Err(invalid(options, &[Error::not_supported(&Path::new("dryRun"), *other, &["All"])])),
         None => Ok(!values.is_empty()),
     }
 }
 
 /// The options of a delete: of the body, or of the query.
 pub(crate) fn delete_options(query: &Query, content: &Content) -> Result<DeleteOptions, ApiError> {
-    let mut options: DeleteOptions = if content.is_empty() { DeleteOptions::default() } else { content.plain()? };
+    let mut options: DeleteOptions =
+        if content.is_empty() { DeleteOptions::default() } else { content.plain()? };
     if let Some(seconds) = query.get("gracePeriodSeconds") {
         options.grace_period_seconds = Some(number("gracePeriodSeconds", seconds)?);
     }
@@ -183,7 +182,9 @@ fn check_match(query: &Query) -> Result<(), ApiError> {
         return refused(Error::forbidden(&field, "sendInitialEvents is forbidden for list"));
     }
     match query.get("resourceVersionMatch") {
-        None if initial => forbidden("sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"),
+        None if initial => {
+            forbidden("sendInitialEvents requires setting resourceVersionMatch to NotOlderThan")
+        }
         None => Ok(()),
         Some(it) if initial && it != "NotOlderThan" => {
             forbidden("sendInitialEvents requires setting resourceVersionMatch to NotOlderThan")

@@ -4,12 +4,14 @@
 //! and passes the answer back as it comes. When both sides agree on another protocol (WebSocket), it becomes a tunnel
 //! and the server no longer looks at what passes.
 
+use crate::cache::watcher;
 use crate::handlers::Call;
 use crate::respond::{Answer, Response};
 use crate::state::State;
-use api::k8s::api::core::v1::{Node, Pod};
+use api::k8s::api::core::v1::{Node, Pod, Service, ServicePort};
+use api::k8s::api::discovery::v1::{Endpoint, EndpointPort, EndpointSlice};
 use api::status::reason;
-use api::{ApiError, Key, Object, Subresource};
+use api::{ApiError, Key, Object, Resource, Subresource, meta};
 use axum::body::Body;
 use daemon::clock;
 use http::header::{CONNECTION, HOST, HeaderName, UPGRADE};
@@ -58,7 +60,7 @@ pub(crate) async fn to_kubelet(state: &State, call: &mut Call, subresource: Subr
     forward(state, call, Upstream { address, port, secure: true, target: path }).await
 }
 
-/// `proxy` of nodes and pods.
+/// `proxy` of nodes, pods and services.
 pub(crate) async fn to_object(state: &State, call: &mut Call) -> Answer {
     let (scheme, name, port) = parse_name(&call.key.name);
     let key = Key { name: name.to_owned(), ..call.key.clone() };
@@ -68,28 +70,65 @@ pub(crate) async fn to_object(state: &State, call: &mut Call) -> Answer {
     let object = state.current(&key).await?.decode().map_err(ApiError::internal)?;
     let upstream = if object.get::<Node>().is_some() {
         let (address, own) = node_address(state, &key.name).await?;
-        Upstream { address, port: port.unwrap_or(own), secure: true, target }
+        Upstream { address, port: port.and_then(|it| it.parse().ok()).unwrap_or(own), secure: true, target }
+    } else if let Some(service) = object.get::<Service>() {
+        let (address, port) = service_address(state, service, port)?;
+        Upstream { address, port, secure: scheme == "https", target }
     } else {
         let (address, own) = pod_address(&object, &key)?;
-        Upstream { address, port: port.unwrap_or(own), secure: scheme == "https", target }
+        let port = port.and_then(|it| it.parse().ok()).unwrap_or(own);
+        Upstream { address, port, secure: scheme == "https", target }
     };
     forward(state, call, upstream).await
 }
 
-/// `NAME`, `NAME:PORT` or `SCHEME:NAME:PORT`.
-fn parse_name(text: &str) -> (&str, &str, Option<u16>) {
+/// `NAME`, `NAME:PORT` or `SCHEME:NAME:PORT`; a service's port may be a name.
+fn parse_name(text: &str) -> (&str, &str, Option<&str>) {
     let parts: Vec<&str> = text.split(':').collect();
     match parts.as_slice() {
-        [scheme @ ("http" | "https"), name, port] => (scheme, name, port.parse().ok()),
-        [name, port] => ("", name, port.parse().ok()),
+        [scheme @ ("http" | "https"), name, port] => (scheme, name, Some(*port).filter(|it| !it.is_empty())),
+        [name, port] => ("", name, Some(*port).filter(|it| !it.is_empty())),
         _ => ("", text, None),
     }
 }
 
-fn pod_address(object: &Object, key: &Key) -> Result<(IpAddr, u16), ApiError> {
-    let pod = object.get::<Pod>().ok_or_else(|| {
-        ApiError::new(501, "NotImplemented", "proxying to services is not served yet, name a pod instead")
+/// A ready endpoint of the service, at the port that is meant.
+fn service_address(state: &State, service: &Service, port: Option<&str>) -> Result<(IpAddr, u16), ApiError> {
+    let (namespace, name) = (meta::namespace(&service.metadata), meta::name(&service.metadata));
+    let ports = service.spec.iter().flat_map(|it| it.ports.iter().flatten());
+    let is_meant = |it: &&ServicePort| match port {
+        None => true,
+        Some(port) => it.name.as_deref() == Some(port) || it.port.to_string() == port,
+    };
+    let found = ports.into_iter().find(is_meant);
+    let found = found.ok_or_else(|| {
+        unavailable(format!("no service port {:?} found for service {name:?}", port.unwrap_or_default()))
     })?;
+    let snapshot = state.cached(EndpointSlice::KIND)?.now(state.caches.seen());
+    for entry in watcher::within(&snapshot, namespace) {
+        let object = entry.decode().map_err(ApiError::internal)?;
+        let Some(slice) = object.get::<EndpointSlice>() else { continue };
+        if meta::label(&slice.metadata, "kubernetes.io/service-name") == Some(name)
+            && let Some(address) = endpoint_of(slice, found)
+        {
+            return Ok(address);
+        }
+    }
+    Err(unavailable(format!("no endpoints available for service {name:?}")))
+}
+
+fn endpoint_of(slice: &EndpointSlice, port: &ServicePort) -> Option<(IpAddr, u16)> {
+    let same = |it: &&EndpointPort| {
+        it.name.as_deref().unwrap_or_default() == port.name.as_deref().unwrap_or_default()
+    };
+    let port = slice.ports.iter().flatten().find(same)?.port?;
+    let ready = |it: &&Endpoint| it.conditions.as_ref().and_then(|it| it.ready) != Some(false);
+    let endpoint = slice.endpoints.iter().flatten().find(ready)?;
+    Some((endpoint.addresses.first()?.parse().ok()?, u16::try_from(port).ok()?))
+}
+
+fn pod_address(object: &Object, key: &Key) -> Result<(IpAddr, u16), ApiError> {
+    let pod = object.get::<Pod>().ok_or_else(ApiError::no_route)?;
     let address = pod.status.as_ref().and_then(|it| it.pod_ip.as_deref()).and_then(|it| it.parse().ok());
     let containers = pod.spec.iter().flat_map(|it| &it.containers);
     let port = containers.flat_map(|it| it.ports.iter().flatten()).next().map_or(80, |it| it.container_port);
@@ -121,14 +160,17 @@ fn query_of(call: &Call, renamed: &[(&str, &str)]) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
     for (name, value) in call.query.pairs().filter(|(name, _)| *name != "container") {
         match renamed.iter().find(|(it, _)| *it == name) {
-            Some((_, agent)) if call.query.is_true(name) => drop(query.append_pair(agent, "1")),
-            Some(_) => {}
-            None if name == "tty" => drop(query.append_pair("tty", if call.query.is_true(name) { "1" } else { "0" })),
-            None => drop(query.append_pair(name, value)),
-        }
+            Some((_, agent)) => query.append_pair(agent, flag(call.query.is_true(name))),
+            None if name == "tty" => query.append_pair("tty", flag(call.query.is_true(name))),
+            None => query.append_pair(name, value),
+        };
     }
     let query = query.finish();
     if query.is_empty() { query } else { format!("?{query}") }
+}
+
+fn flag(set: bool) -> &'static str {
+    if set { "1" } else { "0" }
 }
 
 /// The container that is meant: the one named, or the only one.
@@ -136,7 +178,8 @@ fn container_of(pod: &Pod, wanted: Option<&str>) -> Result<String, ApiError> {
     let spec = pod.spec.clone().unwrap_or_default();
     let names: Vec<&str> = spec.containers.iter().map(|it| it.name.as_str()).collect();
     let init: Vec<&str> = spec.init_containers.iter().flatten().map(|it| it.name.as_str()).collect();
-    let ephemeral: Vec<&str> = spec.ephemeral_containers.iter().flatten().map(|it| it.name.as_str()).collect();
+    let ephemeral: Vec<&str> =
+        spec.ephemeral_containers.iter().flatten().map(|it| it.name.as_str()).collect();
     let pod = pod.metadata.name.as_deref().unwrap_or_default();
     match (wanted, names.as_slice()) {
         (Some(wanted), _) if names.iter().chain(&init).chain(&ephemeral).any(|it| *it == wanted) => {
@@ -166,7 +209,9 @@ async fn node_address(state: &State, name: &str) -> Result<(IpAddr, u16), ApiErr
     let port = status.daemon_endpoints.and_then(|it| it.kubelet_endpoint).map(|it| it.port);
     let port = port.and_then(|it| u16::try_from(it).ok()).filter(|it| *it > 0).unwrap_or(KUBELET_PORT);
     let addresses = status.addresses.unwrap_or_default();
-    let of = |kind: &str| addresses.iter().filter(move |it| it.type_ == kind).find_map(|it| it.address.parse().ok());
+    let of = |kind: &str| {
+        addresses.iter().filter(move |it| it.type_ == kind).find_map(|it| it.address.parse().ok())
+    };
     let address = of("InternalIP").or_else(|| of("ExternalIP")).or_else(|| of("Hostname"));
     address.map(|it| (it, port)).ok_or_else(|| unavailable(format!("node {name} has no address yet")))
 }
@@ -186,13 +231,15 @@ async fn forward(state: &State, call: &mut Call, upstream: Upstream) -> Answer {
         ApiError::new(500, reason::INTERNAL_ERROR, format!("{} {url:?}: {error}", call.parts.method))
     };
     let connected = clock::timeout(CONNECT_PATIENCE, connect(state, &upstream)).await;
-    let connection = connected.map_err(|_| failed(&"it took too long to connect"))?.map_err(|it| failed(&it))?;
+    let connection =
+        connected.map_err(|_| failed(&"it took too long to connect"))?.map_err(|it| failed(&it))?;
     let (mut sender, driver) = http1::handshake(TokioIo::new(connection)).await.map_err(|it| failed(&it))?;
     state.tasks.spawn("proxied connection", drive(driver, state.shutdown.clone()));
     let mut response = sender.send_request(request).await.map_err(|it| failed(&it))?;
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         let node_upgrade = hyper::upgrade::on(&mut response);
-        let client_upgrade = client_upgrade.ok_or_else(|| ApiError::bad_request("this caller cannot upgrade"))?;
+        let client_upgrade =
+            client_upgrade.ok_or_else(|| ApiError::bad_request("this caller cannot upgrade"))?;
         state.tasks.spawn("tunnel", tunnel(client_upgrade, node_upgrade, state.shutdown.clone()));
     }
     Ok(answer(response))
@@ -294,21 +341,26 @@ mod tests {
         check(
             &["a", "b"],
             None,
-            Err("a container name must be specified for pod p, choose one of: [a b] or one of the init containers: [first]"),
+            Err(
+                "a container name must be specified for pod p, choose one of: [a b] or one of the init containers: [first]",
+            ),
         );
     }
 
     #[test]
     fn names_of_proxies_have_a_port() {
         assert_eq!(parse_name("a"), ("", "a", None));
-        assert_eq!(parse_name("a:80"), ("", "a", Some(80)));
-        assert_eq!(parse_name("https:a:443"), ("https", "a", Some(443)));
+        assert_eq!(parse_name("a:80"), ("", "a", Some("80")));
+        assert_eq!(parse_name("https:a:web"), ("https", "a", Some("web")));
+        assert_eq!(parse_name("http:a:"), ("http", "a", None));
     }
 
     #[test]
     fn credentials_stay_here() {
         let mut headers = HeaderMap::new();
-        for (name, value) in [("authorization", "x"), ("impersonate-user", "x"), ("connection", "Upgrade"), ("accept", "*/*")] {
+        for (name, value) in
+            [("authorization", "x"), ("impersonate-user", "x"), ("connection", "Upgrade"), ("accept", "*/*")]
+        {
             headers.insert(HeaderName::from_static(name), value.parse().unwrap());
         }
         assert_eq!(passed(&headers, false).len(), 1);

@@ -204,7 +204,14 @@ mod tests {
             Route::NotAllowed => "not allowed".to_owned(),
             Route::Resource(it) => {
                 let gvr = format!("{}/{}/{}", it.group, it.version, it.resource);
-                format!("{} {gvr} {}|{}|{}|{}", it.verb.name(), it.namespace, it.name, it.subresource, it.tail)
+                format!(
+                    "{} {gvr} {}|{}|{}|{}",
+                    it.verb.name(),
+                    it.namespace,
+                    it.name,
+                    it.subresource,
+                    it.tail
+                )
             }
         };
         assert_eq!(got, expect, "{request}");

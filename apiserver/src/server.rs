@@ -9,19 +9,17 @@ use crate::bootstrap;
 use crate::cache::Caches;
 use crate::config::{Config, Material, Storage};
 use crate::front::Front;
+use crate::housekeeping;
 use crate::https;
 use crate::in_process::{Connector, InProcess};
 use crate::metrics::Metrics;
 use crate::state::{Derived, Rights, State};
 use access::UserInfo;
-use daemon::{Clock, Tasks, clock};
+use daemon::{Clock, Tasks};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 use store::Store;
-
-/// How often the store is asked whether a snapshot is due.
-const SNAPSHOT_CHECK: Duration = Duration::from_secs(600);
 
 /// Why a server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -62,7 +60,7 @@ pub struct Server {
 pub async fn start(config: Config, material: Material, tasks: Tasks) -> Result<Server, Error> {
     let range = Range::parse(&config.service_cidr).ok_or(Error::ServiceRange(config.service_cidr.clone()))?;
     let store = open(&config, &tasks).await?;
-    let caches = Arc::new(Caches::load(store.clone())?);
+    let caches = Arc::new(Caches::load(store)?);
     let rights = Arc::new(Rights::default());
     let allocators = Arc::new(Allocators::new(range));
     let derived = Derived { rights: rights.clone(), allocators: allocators.clone() };
@@ -74,7 +72,8 @@ pub async fn start(config: Config, material: Material, tasks: Tasks) -> Result<S
     let advertise = config.advertise.or_else(|| addresses.first().copied());
     bootstrap::bootstrap(&state, range.address(1), advertise).await?;
     https::serve(&front, &material, listeners, &tasks)?;
-    tasks.spawn("store snapshots", snapshots(store, tasks.clone()));
+    tasks.spawn("store snapshots", housekeeping::snapshots(state.clone(), tasks.clone()));
+    tasks.spawn("event expiry", housekeeping::events(state, tasks.clone()));
     Ok(Server { front, addresses: addresses.into() })
 }
 
@@ -122,18 +121,6 @@ fn state(
 /// Ends without an error when the tasks are told to stop.
 async fn until_cancelled<E>(tasks: Tasks, work: impl Future<Output = Result<(), E>>) -> Result<(), E> {
     tasks.token().run_until_cancelled(work).await.unwrap_or(Ok(()))
-}
-
-/// Takes the store's scheduled snapshots.
-async fn snapshots(store: Store, tasks: Tasks) {
-    let pause = || clock::sleep(SNAPSHOT_CHECK);
-    while tasks.token().run_until_cancelled(pause()).await.is_some() {
-        let store = store.clone();
-        let taken = tasks.spawn_blocking("store snapshot", move || store.snapshot_if_due()).await;
-        if let Ok(Some(Err(error))) = taken {
-            tracing::error!(%error, "no snapshot of the store was taken");
-        }
-    }
 }
 
 impl Server {

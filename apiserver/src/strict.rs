@@ -155,7 +155,9 @@ mod tests {
 
     #[test]
     fn duplicates_are_named_by_path() {
-        let check = |json: &str, expect: &[&str]| assert_eq!(duplicates(json.as_bytes()).ok().as_deref().unwrap_or_default(), expect, "{json}");
+        let check = |json: &str, expect: &[&str]| {
+            assert_eq!(duplicates(json.as_bytes()).ok().as_deref().unwrap_or_default(), expect, "{json}")
+        };
         check(r#"{"a":1,"b":{"a":2}}"#, &[]);
         check(r#"{"a":1,"a":2}"#, &["a"]);
         check(r#"{"a":[{"b":1},{"c":1,"c":"x","c":null}]}"#, &["a[1].c", "a[1].c"]);

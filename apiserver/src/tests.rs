@@ -90,7 +90,9 @@ async fn send(caller: &InProcess, method: &str, uri: &str, headers: &[(&str, &st
     *request.method_mut() = method.parse::<Method>().unwrap();
     *request.uri_mut() = uri.parse().unwrap();
     for (name, value) in headers {
-        request.headers_mut().append(http::HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap());
+        request
+            .headers_mut()
+            .append(http::HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap());
     }
     let (parts, body) = caller.call(request).await.into_parts();
     let bytes = body.collect().await.unwrap().to_bytes();

@@ -88,7 +88,7 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 /// What is said of an error, as kubectl would.
 pub(crate) fn message(error: &anyhow::Error) -> String {
     if let Some(Several(errors)) = error.downcast_ref() {
-        return errors.iter().map(message).collect::<Vec<_>>().join("\n");
+        return errors.iter().map(one_of_many).collect::<Vec<_>>().join("\n");
     }
     if let Some(exit) = error.downcast_ref::<Exit>() {
         return exit.message.clone();
@@ -100,6 +100,20 @@ pub(crate) fn message(error: &anyhow::Error) -> String {
         Some(client::Error::Refused(refusal)) => refused(refusal, refusal.message()),
         Some(client::Error::Transport(source)) => unreachable_server(source.as_ref()),
         _ => prefixed(&format!("{error:#}")),
+    }
+}
+
+/// Among others, an invalid object takes one line, as with kubectl.
+fn one_of_many(error: &anyhow::Error) -> String {
+    let (refused, text) = match error.downcast_ref() {
+        Some(During { verb, source_name, error }) => {
+            (refusal(error), format!("error when {verb} {source_name:?}: "))
+        }
+        None => (refusal(error), String::new()),
+    };
+    match refused.filter(|it| it.reason() == reason::INVALID) {
+        Some(refused) => format!("Error from server (Invalid): {text}{}", refused.message()),
+        None => message(error),
     }
 }
 
@@ -217,6 +231,20 @@ mod tests {
             ApiError::invalid(row, "a", &[one, two]),
             "The Deployment \"a\" is invalid: \n* spec.replicas: Invalid value: -1: must be positive\n\
              * spec.selector: Required value",
+        );
+    }
+
+    #[test]
+    fn several_failures_take_a_line_each() {
+        let row = Deployment::KIND.row();
+        let error = field::Error::required(&field::Path::new("spec"), "");
+        let invalid = client::Error::from(ApiError::invalid(row, "a", &[error]));
+        let missing = client::Error::from(ApiError::not_found(row, "b"));
+        let several = Several(vec![invalid.into(), missing.into()]);
+        assert_eq!(
+            message(&several.into()),
+            "Error from server (Invalid): Deployment.apps \"a\" is invalid: spec: Required value\n\
+             Error from server (NotFound): deployments.apps \"b\" not found"
         );
     }
 

@@ -1,4 +1,5 @@
 //! Pods on a real Docker Engine: what only the engine can prove. Needs Docker and a static `/bin/busybox` on the host.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! Whole lives of pods on the fake engine, with time that passes only when everybody waits.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod support;
 

@@ -66,7 +66,9 @@ impl File {
     pub fn is_test(&self) -> bool {
         let file = self.path.rsplit('/').next();
         let folder = ["tests/", "crates/testkit/"].iter().any(|it| self.path.starts_with(it));
-        folder || self.path.contains("/tests/") || matches!(file, Some("tests.rs" | "fixtures.rs"))
+        folder
+            || self.path.contains("/tests/")
+            || matches!(file, Some("tests.rs" | "fixtures.rs" | "golden.rs"))
     }
 
     /// The code without its test module, which stands at the end.

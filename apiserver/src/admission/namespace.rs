@@ -20,9 +20,8 @@ impl Plugin for NamespaceLifecycle {
             return Err(ApiError::not_found(Namespace::KIND.row(), name));
         };
         if namespace.field("status.phase") == Some("Terminating") {
-            let why = format!(
-                "unable to create new content in namespace {name} because it is being terminated"
-            );
+            let why =
+                format!("unable to create new content in namespace {name} because it is being terminated");
             let field = "metadata.namespace";
             let message = format!("namespace {name} is being terminated");
             return Err(attempt.forbidden(&why).with_cause("NamespaceTerminating", field, &message));

@@ -17,7 +17,9 @@ impl Plugin for Priority {
             None => default_class(view)?,
             Some(name) => match view.object::<PriorityClass>("", &name)? {
                 Some(class) => class.get::<PriorityClass>().cloned(),
-                None => return Err(attempt.forbidden(&format!("no PriorityClass with name {name} was found"))),
+                None => {
+                    return Err(attempt.forbidden(&format!("no PriorityClass with name {name} was found")));
+                }
             },
         };
         let value = class.as_ref().and_then(|it| it.value).unwrap_or(0);

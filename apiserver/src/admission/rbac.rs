@@ -14,7 +14,8 @@ pub(super) struct Escalation;
 
 impl Plugin for Escalation {
     fn validate(&self, attempt: &Attempt<'_>, view: &View<'_>) -> Result<(), ApiError> {
-        let Some(object) = attempt.object.as_deref().filter(|_| attempt.operation != Operation::Delete) else {
+        let Some(object) = attempt.object.as_deref().filter(|_| attempt.operation != Operation::Delete)
+        else {
             return Ok(());
         };
         if attempt.kind.row().group != "rbac.authorization.k8s.io" || attempt.old == Some(object) {

@@ -4,9 +4,9 @@
 
 use super::{Attempt, Plugin, View};
 use api::k8s::api::core::v1::{
-    ConfigMapProjection, Container, DownwardAPIProjection, DownwardAPIVolumeFile, KeyToPath, ObjectFieldSelector, Pod,
-    PodSpec, ProjectedVolumeSource, ServiceAccount, ServiceAccountTokenProjection, Volume, VolumeMount,
-    VolumeProjection,
+    ConfigMapProjection, Container, DownwardAPIProjection, DownwardAPIVolumeFile, KeyToPath,
+    ObjectFieldSelector, Pod, PodSpec, ProjectedVolumeSource, ServiceAccount, ServiceAccountTokenProjection,
+    Volume, VolumeMount, VolumeProjection,
 };
 use api::{ApiError, meta};
 
@@ -86,13 +86,17 @@ fn volume(name: &str) -> Volume {
         expiration_seconds: Some(TOKEN_SECONDS),
         ..ServiceAccountTokenProjection::default()
     };
-    let certificate = KeyToPath { key: "ca.crt".to_owned(), path: "ca.crt".to_owned(), ..KeyToPath::default() };
+    let certificate =
+        KeyToPath { key: "ca.crt".to_owned(), path: "ca.crt".to_owned(), ..KeyToPath::default() };
     let authority = ConfigMapProjection {
         name: "kube-root-ca.crt".to_owned(),
         items: Some(vec![certificate]),
         ..ConfigMapProjection::default()
     };
-    let field = ObjectFieldSelector { api_version: Some("v1".to_owned()), field_path: "metadata.namespace".to_owned() };
+    let field = ObjectFieldSelector {
+        api_version: Some("v1".to_owned()),
+        field_path: "metadata.namespace".to_owned(),
+    };
     let namespace = DownwardAPIVolumeFile {
         path: "namespace".to_owned(),
         field_ref: Some(field),
@@ -122,7 +126,9 @@ mod tests {
     use super::*;
 
     fn spec(mounts: &[&str]) -> PodSpec {
-        let mounts = mounts.iter().map(|path| VolumeMount { mount_path: (*path).to_owned(), ..VolumeMount::default() });
+        let mounts = mounts
+            .iter()
+            .map(|path| VolumeMount { mount_path: (*path).to_owned(), ..VolumeMount::default() });
         let container = Container { volume_mounts: Some(mounts.collect()), ..Container::default() };
         PodSpec { containers: vec![container], ..PodSpec::default() }
     }

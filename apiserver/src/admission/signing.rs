@@ -12,7 +12,8 @@ impl Plugin for Requester {
         let user = attempt.user.to_wire();
         let old = attempt.old.and_then(|it| it.get::<CertificateSigningRequest>()).map(|it| it.spec.clone());
         let updates = attempt.operation == Operation::Update;
-        let Some(request) = attempt.object.as_mut().and_then(|it| it.get_mut::<CertificateSigningRequest>()) else {
+        let Some(request) = attempt.object.as_mut().and_then(|it| it.get_mut::<CertificateSigningRequest>())
+        else {
             return Ok(());
         };
         if let Some(old) = old.filter(|_| updates) {
@@ -20,7 +21,8 @@ impl Plugin for Requester {
             return Ok(());
         }
         let spec = &mut request.spec;
-        (spec.username, spec.uid, spec.groups, spec.extra) = (user.username, user.uid, user.groups, user.extra);
+        (spec.username, spec.uid, spec.groups, spec.extra) =
+            (user.username, user.uid, user.groups, user.extra);
         Ok(())
     }
 }

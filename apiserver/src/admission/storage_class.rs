@@ -25,7 +25,8 @@ impl Plugin for DefaultStorageClass {
         let defaults = classes.filter(|it| meta::annotation(&it.metadata, DEFAULT) == Some("true"));
         // Of several defaults the newest, and of those the first by name, as upstream.
         let age = |it: &&StorageClass| it.metadata.creation_timestamp.as_ref().map(|it| it.0);
-        let chosen = defaults.max_by(|a, b| age(a).cmp(&age(b)).then_with(|| b.metadata.name.cmp(&a.metadata.name)));
+        let chosen =
+            defaults.max_by(|a, b| age(a).cmp(&age(b)).then_with(|| b.metadata.name.cmp(&a.metadata.name)));
         spec.storage_class_name = chosen.map(|it| meta::name(&it.metadata).to_owned());
         Ok(())
     }

@@ -3,9 +3,9 @@
 //! Start at [`Entry`]. The stored bytes have no resourceVersion, since the write itself assigns it; [`splice`] puts it in
 //! once, on the way to the cache. An object is decoded only for those who want it typed, once for all of them.
 
+use api::k8s::api::core::v1::{Node, Pod};
 use api::selector::Labels;
 use api::strategy::SelectableField;
-use api::k8s::api::core::v1::{Node, Pod};
 use api::{Kind, Object, Resource};
 use bytes::Bytes;
 use serde::Deserialize;
@@ -225,7 +225,10 @@ mod tests {
     fn the_revision_goes_into_the_top_metadata_only() {
         let check = |stored: &str, expect: &str| assert_eq!(splice(stored.as_bytes(), 7), expect);
         check(r#"{"metadata":{}}"#, r#"{"metadata":{"resourceVersion":"7"}}"#);
-        check(r#"{"a":"metadata","metadata":{"name":"x"}}"#, r#"{"a":"metadata","metadata":{"resourceVersion":"7","name":"x"}}"#);
+        check(
+            r#"{"a":"metadata","metadata":{"name":"x"}}"#,
+            r#"{"a":"metadata","metadata":{"resourceVersion":"7","name":"x"}}"#,
+        );
         check(
             r#"{"spec":{"metadata":{"a":1}},"x":["\"metadata\":{"],"metadata":{"b":1}}"#,
             r#"{"spec":{"metadata":{"a":1}},"x":["\"metadata\":{"],"metadata":{"resourceVersion":"7","b":1}}"#,

@@ -47,8 +47,12 @@ impl Caches {
     /// Reads everything from the store: all of it as of one revision.
     pub(crate) fn load(store: Store) -> Result<Self, store::Error> {
         let revision = store.revision();
-        let mut caches =
-            Self { store, by_prefix: HashMap::new(), by_kind: BTreeMap::new(), seen: watch::Sender::new(revision) };
+        let mut caches = Self {
+            store,
+            by_prefix: HashMap::new(),
+            by_kind: BTreeMap::new(),
+            seen: watch::Sender::new(revision),
+        };
         for kind in stored_kinds() {
             let map = caches.read_kind(kind, revision)?;
             let cached = Arc::new(Cached::new(kind, map, revision));

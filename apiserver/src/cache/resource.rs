@@ -198,7 +198,9 @@ mod tests {
     use std::collections::BTreeMap;
 
     fn stored(name: &str, value: u64) -> Vec<u8> {
-        let json = format!(r#"{{"apiVersion":"v1","kind":"ConfigMap","data":{{"x":"{value}"}},"metadata":{{"name":"{name}"}}}}"#);
+        let json = format!(
+            r#"{{"apiVersion":"v1","kind":"ConfigMap","data":{{"x":"{value}"}},"metadata":{{"name":"{name}"}}}}"#
+        );
         json.into_bytes()
     }
 

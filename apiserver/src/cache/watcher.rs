@@ -151,10 +151,15 @@ impl Watcher {
         loop {
             match log.next().now_or_never() {
                 Some(Some(events)) => changes.extend(
-                    events?.iter().filter(|it| it.revision <= until).filter_map(|it| change_of(&self.cached, it)),
+                    events?
+                        .iter()
+                        .filter(|it| it.revision <= until)
+                        .filter_map(|it| change_of(&self.cached, it)),
                 ),
                 Some(None) => return Err(store::Error::Closed),
-                None if progress.revision() >= until || reached == Some(progress.revision()) => return Ok(changes),
+                None if progress.revision() >= until || reached == Some(progress.revision()) => {
+                    return Ok(changes);
+                }
                 None => reached = Some(progress.revision()),
             }
             if progress.revision() >= until {
@@ -246,7 +251,10 @@ pub(crate) fn select<'a>(
 }
 
 /// The objects of one namespace, or of all when it is empty.
-pub(crate) fn within<'a>(snapshot: &'a Snapshot, namespace: &str) -> impl Iterator<Item = &'a Arc<Entry>> + 'a {
+pub(crate) fn within<'a>(
+    snapshot: &'a Snapshot,
+    namespace: &str,
+) -> impl Iterator<Item = &'a Arc<Entry>> + 'a {
     use std::ops::Bound::{Excluded, Included, Unbounded};
     // '0' follows '/'.
     let (start, end) = (format!("{namespace}/"), format!("{namespace}0"));
@@ -292,7 +300,9 @@ mod tests {
     use api::selector::Selector;
 
     fn entry(label: &str, revision: u64) -> Arc<Entry> {
-        let json = format!(r#"{{"apiVersion":"v1","kind":"ConfigMap","metadata":{{"labels":{{"on":"{label}"}},"name":"a"}}}}"#);
+        let json = format!(
+            r#"{{"apiVersion":"v1","kind":"ConfigMap","metadata":{{"labels":{{"on":"{label}"}},"name":"a"}}}}"#
+        );
         Arc::new(Entry::new(ConfigMap::KIND, "ns/a".into(), json.as_bytes(), revision))
     }
 

@@ -151,7 +151,11 @@ fn validate(target: &Target<'_>, new: &Object, old: &Object) -> Result<(), ApiEr
     if target.part != Part::Chosen {
         errors.extend(strategy.validate_update(new, old));
     }
-    if errors.is_empty() { Ok(()) } else { Err(ApiError::invalid(target.kind.row(), &target.key.name, &errors)) }
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(ApiError::invalid(target.kind.row(), &target.key.name, &errors))
+    }
 }
 
 /// Writes; `None` when somebody else wrote first.
@@ -161,7 +165,8 @@ async fn execute(
     entry: &Entry,
     write: Write,
 ) -> Result<Option<Arc<Entry>>, ApiError> {
-    let written = |revision| Some(Arc::new(Entry::new(entry.kind, entry.key.clone(), &write.stored, revision)));
+    let written =
+        |revision| Some(Arc::new(Entry::new(entry.kind, entry.key.clone(), &write.stored, revision)));
     if target.dry_run {
         return Ok(written(entry.revision));
     }
@@ -193,10 +198,14 @@ pub(crate) fn storage_error(error: &store::Error) -> ApiError {
     tracing::error!(%error, "a write failed");
     match error {
         store::Error::TooLarge { limit, .. } => ApiError::too_large(*limit),
-        store::Error::DiskFull { .. } => {
-            ApiError::new(507, api::status::reason::INTERNAL_ERROR, "the server's disk is full: make room and retry")
+        store::Error::DiskFull { .. } => ApiError::new(
+            507,
+            api::status::reason::INTERNAL_ERROR,
+            "the server's disk is full: make room and retry",
+        ),
+        store::Error::Closed => {
+            ApiError::new(503, api::status::reason::SERVICE_UNAVAILABLE, "the server is stopping")
         }
-        store::Error::Closed => ApiError::new(503, api::status::reason::SERVICE_UNAVAILABLE, "the server is stopping"),
         _ => ApiError::internal("the write could not be stored"),
     }
 }

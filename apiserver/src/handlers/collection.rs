@@ -50,11 +50,7 @@ async fn delete_one(
     options: &DeleteOptions,
     entry: Arc<Entry>,
 ) -> Result<Option<Bytes>, ApiError> {
-    let key = Key {
-        kind: call.kind,
-        namespace: entry.namespace().to_owned(),
-        name: entry.name().to_owned(),
-    };
+    let key = Key { kind: call.kind, namespace: entry.namespace().to_owned(), name: entry.name().to_owned() };
     match delete_object(state, &key, options, &call.user).await {
         Ok(Outcome::Removed(_)) => versions::json_of(call.kind, &entry).map(Some),
         Ok(Outcome::Marked(marked)) => versions::json_of(call.kind, &marked).map(Some),

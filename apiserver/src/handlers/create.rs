@@ -32,7 +32,12 @@ pub(crate) async fn create(state: &State, call: &mut Call) -> Answer {
     call.form()?;
     let mut warnings = Vec::new();
     let object = call.content().await?.object(call.kind, options.validation, &mut warnings)?;
-    let request = Request { kind: call.kind, namespace: &call.key.namespace, user: &call.user, dry_run: options.dry_run };
+    let request = Request {
+        kind: call.kind,
+        namespace: &call.key.namespace,
+        user: &call.user,
+        dry_run: options.dry_run,
+    };
     let entry = create_object(state, &request, object, &mut warnings).await?;
     if call.kind == Service::KIND {
         warnings.push(UNROUTED.to_owned());

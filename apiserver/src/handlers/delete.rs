@@ -112,7 +112,9 @@ async fn execute(
         }
     };
     Ok(Some(match outcome {
-        Some(stored) => Outcome::Marked(Arc::new(Entry::new(entry.kind, entry.key.clone(), &stored, revision))),
+        Some(stored) => {
+            Outcome::Marked(Arc::new(Entry::new(entry.kind, entry.key.clone(), &stored, revision)))
+        }
         None => Outcome::Removed(Box::new(removed_at(object, revision))),
     }))
 }
@@ -129,7 +131,10 @@ fn success(key: &Key, object: &Object) -> Status {
     let row = key.kind.row();
     Status {
         status: Some("Success".to_owned()),
-        metadata: ListMeta { resource_version: object.meta().resource_version.clone(), ..ListMeta::default() },
+        metadata: ListMeta {
+            resource_version: object.meta().resource_version.clone(),
+            ..ListMeta::default()
+        },
         details: Some(StatusDetails {
             name: Some(key.name.clone()),
             group: (!row.group.is_empty()).then(|| row.group.to_owned()),

@@ -134,7 +134,9 @@ async fn dispatch(state: &Arc<State>, call: &mut Call) -> Answer {
             Err(ApiError::method_not_allowed())
         }
         Verb::Update | Verb::Patch if call.key.name.is_empty() => Err(ApiError::method_not_allowed()),
-        Verb::Create if row.verbs == api::resources::Verbs::CreateOnly => crate::reviews::create(state, call).await,
+        Verb::Create if row.verbs == api::resources::Verbs::CreateOnly => {
+            crate::reviews::create(state, call).await
+        }
         Verb::Create => create::create(state, call).await,
         Verb::Get => get::get(state, call).await,
         Verb::List => list::list(state, call).await,

@@ -59,16 +59,20 @@ impl Patch {
             Self::Merge(patch) => merge_patch(document, patch),
             Self::Strategic(patch) => {
                 let (group, version, name) = kind;
-                let schema = openapi::facts::type_of(group, version, name).ok_or_else(|| {
-                    body::unsupported(STRATEGIC, &[JSON, MERGE])
-                })?;
+                let schema = openapi::facts::type_of(group, version, name)
+                    .ok_or_else(|| body::unsupported(STRATEGIC, &[JSON, MERGE]))?;
                 strategic_merge(document, patch, schema)
             }
         };
         patched.map_err(|error| refusal(&error))
     }
 
-    fn apply_to(&self, object: &Object, validation: FieldValidation, warnings: &mut Vec<String>) -> Result<Object, ApiError> {
+    fn apply_to(
+        &self,
+        object: &Object,
+        validation: FieldValidation,
+        warnings: &mut Vec<String>,
+    ) -> Result<Object, ApiError> {
         let (kind, row) = (object.kind(), object.kind().row());
         let document = self.apply((row.group, row.version, row.kind), &object.to_value())?;
         let json = serde_json::to_vec(&document).map_err(ApiError::internal)?;

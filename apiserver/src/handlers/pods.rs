@@ -23,7 +23,8 @@ pub(crate) async fn bind(state: &State, call: &mut Call) -> Answer {
     let options = WriteOptions::of(&call.query)?;
     let binding: Binding = call.content().await?.plain()?;
     let name = binding.metadata.name.clone().unwrap_or_default();
-    let key = Key::of::<Pod>(&call.key.namespace, if call.key.name.is_empty() { &name } else { &call.key.name });
+    let key =
+        Key::of::<Pod>(&call.key.namespace, if call.key.name.is_empty() { &name } else { &call.key.name });
     if name != key.name {
         return Err(ApiError::bad_request("name in URL does not match name in Binding object"));
     }
@@ -140,7 +141,8 @@ async fn spend_budget(state: &State, call: &Call, pod: &Pod, dry_run: bool) -> R
         if let Some(budget) = changed.get_mut::<PodDisruptionBudget>() {
             let generation = budget.metadata.generation;
             let status = budget.status.get_or_insert_default();
-            let (outdated, left) = (status.observed_generation < generation, status.disruptions_allowed.unwrap_or(0));
+            let (outdated, left) =
+                (status.observed_generation < generation, status.disruptions_allowed.unwrap_or(0));
             if outdated || left < 1 {
                 return Err(no_budget(&name, outdated));
             }
@@ -222,7 +224,9 @@ fn patched(kind: Kind, patch: &Patch, object: &Object) -> Result<Object, ApiErro
 /// The present pod with the part of the wanted one that the subresource may change.
 fn merged(object: &Object, wanted: &Object, subresource: Subresource) -> Result<Object, ApiError> {
     let mut changed = object.clone();
-    let (Some(pod), Some(wanted)) = (changed.get_mut::<Pod>(), wanted.get::<Pod>()) else { return Ok(changed) };
+    let (Some(pod), Some(wanted)) = (changed.get_mut::<Pod>(), wanted.get::<Pod>()) else {
+        return Ok(changed);
+    };
     pod.metadata.resource_version.clone_from(&wanted.metadata.resource_version);
     let (Some(spec), Some(wanted)) = (pod.spec.as_mut(), wanted.spec.as_ref()) else { return Ok(changed) };
     if subresource == Subresource::Resize {

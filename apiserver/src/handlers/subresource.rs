@@ -12,8 +12,8 @@ use std::sync::Arc;
 /// The verbs of a subresource, as discovery names them.
 pub(crate) fn verbs(subresource: Subresource) -> &'static [&'static str] {
     use Subresource::{
-        Approval, Attach, Binding, EphemeralContainers, Eviction, Exec, Finalize, Log, PortForward, Proxy, Resize,
-        Scale, Status, Token,
+        Approval, Attach, Binding, EphemeralContainers, Eviction, Exec, Finalize, Log, PortForward, Proxy,
+        Resize, Scale, Status, Token,
     };
     match subresource {
         Status | Scale | EphemeralContainers | Resize | Approval => &["get", "patch", "update"],
@@ -36,7 +36,9 @@ pub(crate) fn kind(subresource: Subresource) -> Option<(&'static str, &'static s
         S::Exec => Some(("", "v1", "PodExecOptions")),
         S::Attach => Some(("", "v1", "PodAttachOptions")),
         S::PortForward => Some(("", "v1", "PodPortForwardOptions")),
-        S::Status | S::EphemeralContainers | S::Resize | S::Approval | S::Finalize | S::Log | S::Proxy => None,
+        S::Status | S::EphemeralContainers | S::Resize | S::Approval | S::Finalize | S::Log | S::Proxy => {
+            None
+        }
     }
 }
 
@@ -57,7 +59,9 @@ pub(crate) async fn dispatch(state: &Arc<State>, call: &mut Call) -> Answer {
         }
         (Subresource::Proxy, _) => proxy::to_object(state, call).await,
         (_, Verb::Get) => get::get(state, call).await,
-        (Subresource::Status | Subresource::Approval, Verb::Update) => update::update(state, call, Part::Status).await,
+        (Subresource::Status | Subresource::Approval, Verb::Update) => {
+            update::update(state, call, Part::Status).await
+        }
         (Subresource::Status | Subresource::Approval, _) => patch::patch(state, call, Part::Status).await,
         (Subresource::Finalize, _) => pods::finalize(state, call).await,
         (chosen, _) => pods::change_containers(state, call, chosen).await,

@@ -53,7 +53,8 @@ pub(crate) async fn request(state: &State, call: &mut Call) -> Answer {
     request.metadata.name = Some(call.key.name.clone());
     request.metadata.namespace = Some(call.key.namespace.clone());
     request.metadata.creation_timestamp = Some(Time(grant.now));
-    request.status = Some(TokenRequestStatus { expiration_timestamp: Some(Time(expires)), token: Some(token) });
+    request.status =
+        Some(TokenRequestStatus { expiration_timestamp: Some(Time(expires)), token: Some(token) });
     respond::value(StatusCode::CREATED, form, &request)
 }
 
@@ -66,8 +67,11 @@ fn check_lifetime(name: &str, seconds: i64) -> Result<(), ApiError> {
     };
     let error = Error::invalid(&path, seconds, why);
     let message = format!("TokenRequest.authentication.k8s.io {name:?} is invalid: {error}");
-    Err(ApiError::new(422, api::status::reason::INVALID, message)
-        .with_cause(error.kind.reason(), &error.field, &error.message()))
+    Err(ApiError::new(422, api::status::reason::INVALID, message).with_cause(
+        error.kind.reason(),
+        &error.field,
+        &error.message(),
+    ))
 }
 
 fn grant(state: &State, subject: Subject, audiences: Vec<String>, seconds: i64) -> Grant {
@@ -86,18 +90,25 @@ fn grant(state: &State, subject: Subject, audiences: Vec<String>, seconds: i64) 
 
 /// The object that the token shall die with, as it is now.
 async fn bound(state: &State, account: &Key, reference: &BoundObjectReference) -> Result<Bound, ApiError> {
-    let (name, kind) = (reference.name.clone().unwrap_or_default(), reference.kind.as_deref().unwrap_or_default());
+    let (name, kind) =
+        (reference.name.clone().unwrap_or_default(), reference.kind.as_deref().unwrap_or_default());
     let (kind, namespace): (Kind, &str) = match kind {
         "Pod" => (Pod::KIND, &account.namespace),
         "Secret" => (Secret::KIND, &account.namespace),
         "Node" => (Node::KIND, ""),
-        other => return Err(ApiError::bad_request(format!("cannot bind token for serviceaccount to a {other:?}"))),
+        other => {
+            return Err(ApiError::bad_request(format!(
+                "cannot bind token for serviceaccount to a {other:?}"
+            )));
+        }
     };
     let key = Key { kind, namespace: namespace.to_owned(), name: name.clone() };
     let object = state.current(&key).await?.object().map_err(ApiError::internal)?;
     let uid = owner::uid(&object);
     if let Some(wanted) = reference.uid.as_deref().filter(|it| !it.is_empty() && *it != uid) {
-        let detail = format!("the UID in the bound object reference ({wanted}) does not match the UID in record ({uid})");
+        let detail = format!(
+            "the UID in the bound object reference ({wanted}) does not match the UID in record ({uid})"
+        );
         return Err(ApiError::conflict(kind.row(), &name, &detail));
     }
     let own = Reference::new(name, uid);
@@ -105,7 +116,10 @@ async fn bound(state: &State, account: &Key, reference: &BoundObjectReference) -
         let spec = pod.spec.as_ref();
         let runs_as = spec.and_then(|it| it.service_account_name.as_deref()).unwrap_or("default");
         if runs_as != account.name {
-            let detail = format!("cannot bind token for serviceaccount {:?} to pod running with different serviceaccount name.", account.name);
+            let detail = format!(
+                "cannot bind token for serviceaccount {:?} to pod running with different serviceaccount name.",
+                account.name
+            );
             return Err(ApiError::bad_request(detail));
         }
         let node = spec.and_then(|it| it.node_name.as_deref()).and_then(|it| node_reference(state, it));

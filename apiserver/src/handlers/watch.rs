@@ -149,7 +149,8 @@ fn push(lines: &mut BytesMut, name: &str, object: &[u8]) {
 
 /// The shared objects themselves, for callers in this process.
 fn frames(kind: Kind, watcher: Watcher) -> Response {
-    let batches = stream::unfold(watcher, |mut watcher| async move { Some((watcher.next().await?, watcher)) });
+    let batches =
+        stream::unfold(watcher, |mut watcher| async move { Some((watcher.next().await?, watcher)) });
     let frames = batches.flat_map(move |signals| stream::iter(signals).map(move |it| frame(kind, &it)));
     let mut response = Response::new(Body::empty());
     response.extensions_mut().insert(Watched::new(frames.boxed()));

@@ -35,7 +35,10 @@ async fn selectors_pick() {
 async fn pages_show_one_snapshot() {
     let rig = filled().await;
     let first = rig.ok("GET", &format!("{MAPS}?limit=2"), &Value::Null).await;
-    assert_eq!((names(&first).concat().as_str(), &first["metadata"]["remainingItemCount"]), ("ab", &json!(2)));
+    assert_eq!(
+        (names(&first).concat().as_str(), &first["metadata"]["remainingItemCount"]),
+        ("ab", &json!(2))
+    );
     rig.ok("DELETE", &format!("{MAPS}/d"), &Value::Null).await;
     rig.ok("POST", MAPS, &map("e")).await;
     let token = first["metadata"]["continue"].as_str().unwrap();
@@ -49,11 +52,15 @@ async fn pages_show_one_snapshot() {
 #[tokio::test]
 async fn the_past_can_be_listed() {
     let rig = filled().await;
-    let then = rig.ok("GET", MAPS, &Value::Null).await["metadata"]["resourceVersion"].as_str().unwrap().to_owned();
+    let then =
+        rig.ok("GET", MAPS, &Value::Null).await["metadata"]["resourceVersion"].as_str().unwrap().to_owned();
     rig.ok("DELETE", &format!("{MAPS}/a"), &Value::Null).await;
     let exact = format!("{MAPS}?resourceVersion={then}&resourceVersionMatch=Exact");
     let list = rig.ok("GET", &exact, &Value::Null).await;
-    assert_eq!((names(&list).concat().as_str(), &list["metadata"]["resourceVersion"]), ("abcd", &json!(then)));
+    assert_eq!(
+        (names(&list).concat().as_str(), &list["metadata"]["resourceVersion"]),
+        ("abcd", &json!(then))
+    );
     let newer = format!("{MAPS}?resourceVersion={then}&resourceVersionMatch=NotOlderThan");
     assert_eq!(names(&rig.ok("GET", &newer, &Value::Null).await).concat(), "bcd");
 }

@@ -28,7 +28,13 @@ async fn refusals_have_their_code_and_words() {
     let one = format!("{MAPS}/a");
     for (code, method, uri, body, part) in [
         (404, "GET", format!("{MAPS}/nope"), Value::Null, "configmaps \"nope\" not found"),
-        (404, "GET", "/apis/apps/v1/namespaces/x/deployments/n".into(), Value::Null, "deployments.apps \"n\" not found"),
+        (
+            404,
+            "GET",
+            "/apis/apps/v1/namespaces/x/deployments/n".into(),
+            Value::Null,
+            "deployments.apps \"n\" not found",
+        ),
         (404, "GET", "/api/v1/nonsense".into(), Value::Null, "could not find the requested resource"),
         (404, "GET", "/apis/apps/v0/deployments".into(), Value::Null, "could not find"),
         (404, "GET", "/nosuch".into(), Value::Null, "could not find"),

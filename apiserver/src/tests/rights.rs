@@ -38,7 +38,8 @@ async fn roles_give_rights_at_once() {
 async fn nobody_gives_what_they_do_not_have() {
     let rig = rig().await;
     let roles = "/apis/rbac.authorization.k8s.io/v1/namespaces/default/roles";
-    let rules = json!([{ "apiGroups": ["rbac.authorization.k8s.io"], "resources": ["roles"], "verbs": ["create"] }]);
+    let rules =
+        json!([{ "apiGroups": ["rbac.authorization.k8s.io"], "resources": ["roles"], "verbs": ["create"] }]);
     rig.ok("POST", roles, &json!({ "metadata": { "name": "author" }, "rules": rules })).await;
     let binding = json!({
         "metadata": { "name": "b" },
@@ -53,7 +54,11 @@ async fn nobody_gives_what_they_do_not_have() {
     let role = json!({ "metadata": { "name": "more" }, "rules": more }).to_string();
     let answer = send(&jane, "POST", roles, &[], &role).await;
     assert_eq!(answer.status.as_u16(), 403, "{}", answer.text);
-    assert!(answer.text.contains("attempting to grant RBAC permissions not currently held"), "{}", answer.text);
+    assert!(
+        answer.text.contains("attempting to grant RBAC permissions not currently held"),
+        "{}",
+        answer.text
+    );
 }
 
 #[tokio::test]
@@ -71,18 +76,28 @@ async fn tokens_tell_whose_they_are() {
     rig.ok("DELETE", &format!("{accounts}/robot"), &Value::Null).await;
     let told = rig.ok("POST", reviews, &review).await;
     assert!(told["status"]["authenticated"].is_null() && told["status"]["error"].is_string(), "{told}");
-    rig.refused(422, "POST", &format!("{accounts}/default/token"), &json!({ "spec": { "expirationSeconds": 60 } })).await;
+    rig.refused(
+        422,
+        "POST",
+        &format!("{accounts}/default/token"),
+        &json!({ "spec": { "expirationSeconds": 60 } }),
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn acting_as_somebody_needs_a_right() {
     let rig = rig().await;
-    let headers = [("impersonate-user", "jane"), ("impersonate-group", "dev"), ("impersonate-extra-color", "red")];
+    let headers =
+        [("impersonate-user", "jane"), ("impersonate-group", "dev"), ("impersonate-extra-color", "red")];
     let body = json!({ "apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview" }).to_string();
     let uri = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
     let told = send(&rig.admin, "POST", uri, &headers, &body).await.json();
     let user = &told["status"]["userInfo"];
-    assert_eq!((&user["username"], &user["groups"]), (&json!("jane"), &json!(["dev", "system:authenticated"])));
+    assert_eq!(
+        (&user["username"], &user["groups"]),
+        (&json!("jane"), &json!(["dev", "system:authenticated"]))
+    );
     assert_eq!(user["extra"], json!({ "color": ["red"] }));
     let jane = rig.acting(UserInfo::authenticated("jane", []));
     let answer = send(&jane, "GET", MAPS, &[("impersonate-user", "admin")], "").await;
@@ -93,7 +108,8 @@ async fn acting_as_somebody_needs_a_right() {
 async fn rights_can_be_asked_for() {
     let rig = rig().await;
     let jane = rig.acting(UserInfo::authenticated("jane", []));
-    let attributes = json!({ "resourceAttributes": { "namespace": "default", "verb": "get", "resource": "pods" } });
+    let attributes =
+        json!({ "resourceAttributes": { "namespace": "default", "verb": "get", "resource": "pods" } });
     let review = json!({ "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": attributes });
     let uri = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
     assert_eq!(rig.ok("POST", uri, &review).await["status"]["allowed"], true);

@@ -54,7 +54,10 @@ async fn bookmarks_come_when_asked_for() {
     let rig = rig().await;
     rig.ok("POST", MAPS, &map("a")).await;
     let now = revision(&rig).await;
-    assert_eq!(events(&rig, &format!("resourceVersion={now}&allowWatchBookmarks=true")).await, ["BOOKMARK -"]);
+    assert_eq!(
+        events(&rig, &format!("resourceVersion={now}&allowWatchBookmarks=true")).await,
+        ["BOOKMARK -"]
+    );
     let initial = "sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true";
     assert_eq!(events(&rig, initial).await, ["ADDED a", "BOOKMARK -", "BOOKMARK -"]);
     rig.refused(422, "GET", &format!("{MAPS}?watch=1&sendInitialEvents=true"), &Value::Null).await;

@@ -238,3 +238,29 @@ fn named(object: &Object) -> String {
         _ => object.key().to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use k8s_openapi::api::core::v1::Pod;
+    use serde_json::json;
+
+    #[test]
+    fn what_became_known_is_filled_in() {
+        let pod = Object::from(Pod::default());
+        let Action::Event(note) =
+            Action::Event(Note::normal(&pod, "Made", "made {name}")).filled(NAME, "web-1")
+        else {
+            panic!("it stays an event")
+        };
+        assert_eq!(note.message, "made web-1");
+        let patch = json!({"status": {"conditions": [{"message": "failed: {error}", "count": 1}]}});
+        let (key, kind) = (pod.key(), PatchType::Merge);
+        let Action::Patch { patch, .. } =
+            (Action::Patch { key, below: None, kind, patch }).filled(ERROR, "no")
+        else {
+            panic!("it stays a patch")
+        };
+        assert_eq!(patch, json!({"status": {"conditions": [{"message": "failed: no", "count": 1}]}}));
+    }
+}

@@ -48,16 +48,8 @@ enum State {
     Empty,
     /// Everything up to this revision is known: watch from there.
     Listed(u64),
-    /// Changes arrive.
-    Watching(Watching),
-}
-
-struct Watching {
-    frames: BoxStream<'static, Result<Frame, Error>>,
-    /// The revision of the last change.
-    revision: u64,
-    /// Whether this watch has told anything: one that ends without a word is not tried again at once.
-    told: bool,
+    /// Changes arrive; the revision is that of the last one.
+    Watching(BoxStream<'static, Result<Frame, Error>>, u64),
 }
 
 /// Follows one kind.
@@ -85,26 +77,16 @@ impl Watcher {
                     let revision = *revision;
                     self.watch(revision).await?;
                 }
-                State::Watching(watching) => {
-                    let revision = watching.revision;
-                    match watching.frames.next().await {
-                        Some(Ok(frame)) => {
-                            watching.told = true;
-                            return Ok(update_of(frame, &mut watching.revision));
-                        }
-                        Some(Err(error)) => {
-                            self.state =
-                                if error.is_expired() { State::Empty } else { State::Listed(revision) };
-                            return Err(error);
-                        }
-                        None => {
-                            let silent = !watching.told;
-                            self.state = State::Listed(revision);
-                            if silent {
-                                return Err(Error::Transport("the watch ended without a word".into()));
-                            }
-                        }
-                    }
+                State::Watching(frames, revision) => {
+                    let seen = *revision;
+                    let error = match frames.next().await {
+                        Some(Ok(frame)) => return Ok(update_of(frame, revision)),
+                        Some(Err(error)) => error,
+                        // The caller's little wait keeps a server that ends every watch at once from being stormed.
+                        None => Error::Transport("the watch ended".into()),
+                    };
+                    self.state = if error.is_expired() { State::Empty } else { State::Listed(seen) };
+                    return Err(error);
                 }
             }
         }
@@ -130,9 +112,7 @@ impl Watcher {
             timeout_seconds: Some(WATCH_SECONDS),
         };
         match self.client.watch(self.scope.kind, &self.scope.namespace, &params).await {
-            Ok(frames) => {
-                self.state = State::Watching(Watching { frames: frames.boxed(), revision, told: false });
-            }
+            Ok(frames) => self.state = State::Watching(frames.boxed(), revision),
             Err(error) => {
                 if error.is_expired() {
                     self.state = State::Empty;

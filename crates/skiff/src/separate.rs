@@ -60,8 +60,8 @@ pub(crate) async fn supervise(folder: Folder, tasks: Tasks) -> Result<()> {
     }
     supervisor.reconcile(&cluster).await?;
     control::listen(&supervisor.folder, Arc::clone(&supervisor), &tasks)?;
-    tasks.cancelled().await;
-    drop(lock);
+    // The lock is held until the process has ended: whoever waits for it must find the store and the ports free.
+    std::mem::forget(lock);
     Ok(())
 }
 

@@ -42,8 +42,8 @@ pub(crate) async fn serve(folder: Folder, tasks: Tasks) -> Result<()> {
     let running = Arc::new(Running::start(folder.clone(), &cluster, engine, tasks.clone()).await?);
     running.reconcile(&cluster).await?;
     control::listen(&folder, Arc::clone(&running), &tasks)?;
-    tasks.cancelled().await;
-    drop(lock);
+    // The lock is held until the process has ended: whoever waits for it must find the store and the ports free.
+    std::mem::forget(lock);
     Ok(())
 }
 

@@ -159,11 +159,11 @@ fn with_valued_switches(command: clap::Command) -> clap::Command {
         if !matches!(arg.get_action(), ArgAction::SetTrue) {
             return arg;
         }
+        let has_default = !arg.get_default_values().is_empty();
         let arg = arg.action(ArgAction::Set).num_args(0..=1).require_equals(true);
-        arg.default_missing_value("true")
-            .hide_possible_values(true)
-            .hide_default_value(true)
-            .value_name("BOOL")
+        let arg = arg.default_missing_value("true").value_name("BOOL");
+        let arg = arg.hide_possible_values(true).hide_default_value(true);
+        if has_default { arg } else { arg.default_value("false") }
     };
     command.mut_args(valued).mut_subcommands(with_valued_switches)
 }

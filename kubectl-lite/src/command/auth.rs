@@ -24,7 +24,10 @@ pub(super) async fn run(session: &Session, command: AuthCommand) -> Result<()> {
 }
 
 async fn review(session: &Session, resource: &Resource, spec: Value) -> Result<Value> {
-    let body = json!({"apiVersion": resource.api_version(), "kind": resource.kind, "spec": spec});
+    let mut body = json!({"apiVersion": resource.api_version(), "kind": resource.kind});
+    if !spec.is_null() {
+        body["spec"] = spec;
+    }
     session.json(Call::post(resource.collection(""), &body)).await
 }
 
@@ -97,15 +100,20 @@ async fn list(session: &Session, args: &CanI) -> Result<()> {
             }
         }
     }
+    let mut urls: Vec<String> = Vec::new();
     for rule in items(&answer, "status.nonResourceRules") {
-        lines.push_str(&format!("\t{}\t[]\t{}\n", words(rule, "nonResourceURLs"), words(rule, "verbs")));
+        let verbs = words(rule, "verbs");
+        let paths = items(rule, "nonResourceURLs").iter().filter_map(Value::as_str);
+        urls.extend(paths.map(|it| format!("\t[{it}]\t[]\t{verbs}\n")));
     }
+    urls.sort();
+    lines.push_str(&urls.concat());
     output::text(&align(&lines, TABLE))
 }
 
 async fn whoami(session: &Session, flag: &OutputFlag) -> Result<()> {
     let resource = Resource::of::<SelfSubjectReview>();
-    let answer = review(session, &resource, json!({})).await?;
+    let answer = review(session, &resource, Value::Null).await?;
     let format = Format::parse(flag.output.as_deref())?;
     if !format.is_table() {
         return output::text(&format.object(&resource, &answer)?);

@@ -11,7 +11,6 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use client::kubeconfig::{Kubeconfig, NamedCluster, NamedContext, NamedUser};
 use k8s_openapi::api::core::v1::ConfigMap;
-use serde_json::Value;
 use std::path::{Path, PathBuf};
 
 /// Runs the command.
@@ -264,7 +263,7 @@ fn delete(global: &Global, kind: &str, name: &str) -> Result<()> {
 
 /// A kubeconfig as a tree, for tests of what is written.
 #[cfg(test)]
-fn tree(config: &Kubeconfig) -> Value {
+fn tree(config: &Kubeconfig) -> serde_json::Value {
     serde_json::to_value(config).expect("a kubeconfig serializes")
 }
 

@@ -5,7 +5,7 @@ use crate::apply::remembered;
 use crate::args::{
     Create, CreateCommand, CreateJob, CreateSecretCommand, CreateServiceCommand, CreateToken, DryRun, Making,
 };
-use crate::error::{During, Failures};
+use crate::error::{During, Exit, Failures, refusal};
 use crate::manifest::{self, Document, Manifest};
 use crate::output;
 use crate::print::text;
@@ -13,6 +13,7 @@ use crate::request::Call;
 use crate::resolve::{Catalog, Resource};
 use crate::session::Session;
 use anyhow::{Result, bail};
+use api::status::reason;
 use k8s_openapi::api::{batch::v1::CronJob, core::v1::ServiceAccount};
 use serde_json::{Value, json};
 
@@ -95,13 +96,13 @@ pub(super) async fn made(session: &Session, making: &Making, object: Value) -> R
     post(session, making, &outcome, manifest.clone()).await.map_err(named)
 }
 
-/// kubectl says of its generators' refusals what it was doing.
+/// kubectl says of most generators' refusals what it was doing.
 fn failed_to_create(resource: &Resource, error: anyhow::Error) -> anyhow::Error {
-    use crate::error::refusal;
+    let plain = matches!(resource.kind.as_str(), "Namespace" | "Role" | "ClusterRole");
     match refusal(&error) {
-        Some(refused) if refused.reason() != api::status::reason::INVALID => {
+        Some(refused) if !plain && refused.reason() != reason::INVALID => {
             let text = format!("failed to create {}: {}", resource.kind.to_lowercase(), refused.message());
-            crate::error::Exit { code: 1, message: format!("error: {text}") }.into()
+            Exit { code: 1, message: format!("error: {text}") }.into()
         }
         _ => error,
     }
@@ -111,7 +112,7 @@ fn generated(session: &Session, command: CreateCommand) -> Result<(Value, Making
     let named =
         |kind: &str, name: String| json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": name}});
     Ok(match command {
-        CreateCommand::Namespace(args) => (named("Namespace", args.name), args.making),
+        CreateCommand::Namespace(args) => (namespace(&args.name), args.making),
         CreateCommand::ServiceAccount(args) => (named("ServiceAccount", args.name), args.making),
         CreateCommand::ConfigMap(args) => (config::config_map(&args)?, args.making),
         CreateCommand::Secret(args) => match args.command {
@@ -141,6 +142,10 @@ fn generated(session: &Session, command: CreateCommand) -> Result<(Value, Making
         CreateCommand::Quota(args) => (config::quota(&args)?, args.making),
         CreateCommand::Token(_) => unreachable!("it creates no object"),
     })
+}
+
+fn namespace(name: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}, "spec": {}, "status": {}})
 }
 
 async fn job_from(session: &Session, args: &CreateJob) -> Result<Value> {

@@ -22,7 +22,7 @@ pub(super) async fn run(session: &Session, args: Delete) -> Result<()> {
     let by_name = named.iter().any(|it| it.name.is_some());
     let found = selected(session, named, &args.selecting).await?;
     if found.is_empty() && !by_name {
-        output::note("No resources found");
+        output::line("No resources found")?;
     }
     let mut failures = Failures::default();
     let mut deleted = Vec::new();

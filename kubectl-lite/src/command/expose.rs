@@ -57,7 +57,9 @@ fn service(args: &Expose, target: &Target, object: &Value) -> Result<Value> {
     if let Some(address) = &args.cluster_ip {
         spec["clusterIP"] = address.clone().into();
     }
-    Ok(json!({"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": spec}))
+    Ok(
+        json!({"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": spec, "status": {"loadBalancer": {}}}),
+    )
 }
 
 fn pairs(text: &str) -> Result<Map<String, Value>> {
@@ -75,8 +77,7 @@ fn selector_from(target: &Target, object: &Value) -> Result<Map<String, Value>> 
         }
         return Ok(labels);
     }
-    let selector =
-        selector_of(object)?.ok_or_else(|| anyhow!("cannot expose a {}", target.resource.label()))?;
+    let selector = selector_of(object)?.ok_or_else(|| anyhow!("cannot expose a {}", target.resource.kind))?;
     pairs(&selector).map_err(|_| {
         anyhow!("couldn't convert expressions - {selector:?} to map-based selector format: give --selector")
     })

@@ -1,7 +1,7 @@
 //! `get`: tables from the server, or whole objects.
 
 use crate::args::Get;
-use crate::error::{Failures, is_not_found};
+use crate::error::{Exit, Failures, is_not_found};
 use crate::output;
 use crate::print::format::{Format, list_of, without_managed_fields};
 use crate::print::jsonpath::JsonPath;
@@ -10,7 +10,7 @@ use crate::print::table::{Shown, Table, kind_prefix};
 use crate::request::{Call, TABLE};
 use crate::resolve::{Resource, Target, targets};
 use crate::session::{Session, Wanted};
-use anyhow::{Result, bail};
+use anyhow::Result;
 use serde_json::Value;
 
 mod watch;
@@ -46,10 +46,9 @@ async fn checked(session: &Session, args: Get) -> Result<Request> {
     let sort = args.sort_by.as_deref().map(JsonPath::relaxed).transpose()?;
     let targets = targets(session, &args.what, &args.files, &args.selecting).await?;
     if targets.is_empty() {
-        bail!(
-            "You must specify the type of resource to get. Use \"kubectl-lite api-resources\" for a complete list \
-             of supported resources.\n\nerror: Required resource not specified."
-        );
+        let message = "You must specify the type of resource to get. Use \"kubectl-lite api-resources\" for a complete \
+                       list of supported resources.\n\nerror: Required resource not specified.";
+        return Err(Exit { code: 1, message: message.to_owned() }.into());
     }
     Ok(Request { args, format, sort, targets })
 }

@@ -2,13 +2,13 @@
 
 use super::pods::{container_of, containers, pods_of, target_of};
 use crate::args::Logs;
-use crate::error::Failures;
+use crate::error::{Failures, refusal};
 use crate::output;
 use crate::print::{items, text};
 use crate::request::Call;
 use crate::resolve::Resource;
 use crate::session::{Session, Wanted};
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use futures::future::join_all;
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::Value;
@@ -94,7 +94,8 @@ fn is_kind(word: &str) -> bool {
 
 async fn one(session: &Session, word: &str) -> Result<Value> {
     let target = target_of(session, word).await?;
-    let object = session.get(&target.resource, &target.namespace, target.name()).await?;
+    let object = session.get(&target.resource, &target.namespace, target.name()).await;
+    let object = object.map_err(|error| in_namespace(error, &target.namespace))?;
     if target.resource.is("", "pods") {
         return Ok(object);
     }
@@ -108,6 +109,16 @@ async fn one(session: &Session, word: &str) -> Result<Value> {
         output::note(format!("Found {} pods, using pod/{}", pods.len() + 1, text(&first, "metadata.name")));
     }
     Ok(first)
+}
+
+/// An absence names the namespace, since a wrong one is the usual cause.
+fn in_namespace(error: anyhow::Error, namespace: &str) -> anyhow::Error {
+    match refusal(&error).filter(|it| it.is_not_found()) {
+        Some(refused) => {
+            anyhow!("error from server (NotFound): {} in namespace {namespace:?}", refused.message())
+        }
+        None => error,
+    }
 }
 
 async fn print(session: &Session, args: &Logs, since: Option<i64>, source: &Source) -> Result<()> {

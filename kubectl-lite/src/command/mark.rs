@@ -100,23 +100,17 @@ async fn one(
             .collect();
         return lines.into_iter().try_for_each(output::line);
     }
-    check_overwrites(mark, args, target, &now, changes)?;
+    check_overwrites(mark, args, &now, changes)?;
     for key in
         changes.iter().filter(|(key, value)| value.is_null() && now[*key].is_null()).map(|(key, _)| key)
     {
-        output::note(format!("{} {key:?} not found.", mark.singular()));
+        output::line(format!("{} {key:?} not found.", mark.singular()))?;
     }
     let after = change(session, mark, args, outcome, changes, target, &object).await?;
     outcome.say(&target.resource, &after, said(mark, &now, &after, changes))
 }
 
-fn check_overwrites(
-    mark: Mark,
-    args: &Marking,
-    target: &Target,
-    now: &Value,
-    changes: &Changes,
-) -> Result<()> {
+fn check_overwrites(mark: Mark, args: &Marking, now: &Value, changes: &Changes) -> Result<()> {
     if args.overwrite {
         return Ok(());
     }
@@ -126,8 +120,7 @@ fn check_overwrites(
                 Mark::Labels => bail!("'{key}' already has a value ({old}), and --overwrite is false"),
                 Mark::Annotations => bail!(
                     "--overwrite is false but found the following declared annotation(s): '{key}' already has a value \
-                     ({old}); {}",
-                    target.label()
+                     ({old})"
                 ),
             }
         }

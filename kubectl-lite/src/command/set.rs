@@ -147,7 +147,7 @@ fn make(spec: &mut Value, change: &Change, pattern: &str) -> Result<()> {
     }
     let mut found = Vec::new();
     for list in ["initContainers", "containers"] {
-        for container in spec[list].as_array_mut().into_iter().flatten() {
+        for container in spec.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
             let name = container["name"].as_str().unwrap_or_default().to_owned();
             if is_named(pattern, &name)
                 && !(list == "initContainers" && pattern == "*" && !names(change, &name))

@@ -48,7 +48,7 @@ pub(super) async fn run(session: &Session, args: Wait) -> Result<()> {
         let name = format!("{}/{}", target.resource.plural, target.name());
         let reached =
             reached.unwrap_or_else(|_| Err(anyhow!("timed out waiting for the condition on {name}")));
-        if let Some(object) = failures.keep(reached) {
+        if let Some(Some(object)) = failures.keep(reached) {
             outcome.say(&target.resource, &object, "condition met")?;
         }
     }
@@ -85,7 +85,10 @@ fn field_goal(text: &str) -> Result<Goal> {
     let text = text.trim_matches(['\'', '"']);
     let end = text.rfind('}').map_or_else(|| text.find('=').unwrap_or(text.len()), |it| it + 1);
     let (path, value) = text.split_at(end);
-    let value = value.strip_prefix('=').map(|it| it.trim_matches(['\'', '"']).to_owned());
+    let value = value
+        .trim_start_matches(['\'', '"'])
+        .strip_prefix('=')
+        .map(|it| it.trim_matches(['\'', '"']).to_owned());
     if value.as_deref() == Some("") {
         bail!("jsonpath wait has to have a value after equal sign");
     }
@@ -115,31 +118,34 @@ fn condition_holds(object: &Value, name: &str, status: &str) -> bool {
     !is_outdated && text(condition, "status").to_lowercase() == status
 }
 
-/// Watches the object until the goal is reached, and gives it as it is then.
-async fn until(session: &Session, target: &Target, goal: &Goal) -> Result<Value> {
+/// Watches the object until the goal is reached, and gives it as it is then. An object that was to go and isn't
+/// there to begin with is nothing to speak of.
+async fn until(session: &Session, target: &Target, goal: &Goal) -> Result<Option<Value>> {
+    let mut seen = false;
     let fields = format!("metadata.name={}", target.name());
     let wanted = Wanted { fields: Some(&fields), ..Wanted::all(&target.resource, &target.namespace) };
     loop {
         let list = session.list(&wanted).await?;
         let mut last = stand_in(target);
         match items(&list, "items").first() {
-            None if matches!(goal, Goal::Gone) => return Ok(last),
+            None if matches!(goal, Goal::Gone) => return Ok(seen.then_some(last)),
             None if !matches!(goal, Goal::There) => {
                 // The server's own words for what isn't there.
                 session.get(&target.resource, &target.namespace, target.name()).await?;
             }
             None => {}
-            Some(object) if is_reached(goal, object) => return Ok(object.clone()),
+            Some(object) if is_reached(goal, object) => return Ok(Some(object.clone())),
             Some(object) => last = object.clone(),
         }
+        seen = true;
         let revision = text(&list, "metadata.resourceVersion");
         let mut changes = session.stream(wanted.watch(Some(revision))).await?;
         while let Some(mut change) = changes.next_json().await? {
             match (text(&change, "type"), goal) {
                 ("ERROR", _) => break,
-                ("DELETED", Goal::Gone) => return Ok(last),
+                ("DELETED", Goal::Gone) => return Ok(Some(last)),
                 ("ADDED" | "MODIFIED", goal) if is_reached(goal, &change["object"]) => {
-                    return Ok(change["object"].take());
+                    return Ok(Some(change["object"].take()));
                 }
                 _ => {}
             }

@@ -27,25 +27,20 @@ pub(crate) struct Explained<'a> {
 pub(crate) fn explain(document: &Value, wanted: &Explained<'_>) -> Result<String> {
     let schemas = Schemas(&document["components"]["schemas"]);
     let mut schema = schemas.of_kind(wanted)?;
-    let mut description = text(schema, "description");
+    let mut description = text(schema, "description").to_owned();
     let mut text = heading(wanted);
     for (index, name) in wanted.fields.iter().enumerate() {
         let object = schemas.element(schema);
         let Some(field) = object["properties"].get(*name) else { bail!("field {name:?} does not exist") };
-        let own = super::text(field, "description");
-        description = if own.is_empty() { super::text(schemas.element(field), "description") } else { own };
+        description = schemas.description(field);
         if index + 1 == wanted.fields.len() {
-            text.push_str(&format!(
-                "FIELD: {name} <{}>{}\n\n",
-                schemas.type_of(field),
-                required(object, name)
-            ));
+            text.push_str(&format!("FIELD: {name} <{}>\n\n", schemas.type_of(field)));
         }
         schema = field;
     }
     text.push_str(&enumeration(&schemas, schema));
     text.push_str("\nDESCRIPTION:\n");
-    text.push_str(&wrapped(if description.is_empty() { "<empty>" } else { description }, 4));
+    text.push_str(&wrapped(if description.is_empty() { "<empty>" } else { &description }, 4));
     text.push_str("    \n");
     text.push_str(&fields(&schemas, schemas.element(schema), wanted.recursive));
     Ok(text + "\n")
@@ -101,7 +96,7 @@ fn wrapped(text: &str, indent: usize) -> String {
     let mut lines = String::new();
     for paragraph in text.lines() {
         let mut line = String::new();
-        for word in paragraph.split_whitespace() {
+        for word in paragraph.split(' ') {
             if !line.is_empty() && indent + line.len() + 1 + word.len() > WIDTH {
                 lines.push_str(&format!("{pad}{line}\n"));
                 line.clear();
@@ -138,6 +133,15 @@ impl<'a> Schemas<'a> {
             Some(name) => self.resolved(&self.0[name]),
             None => schema,
         }
+    }
+
+    /// What a field says of itself, and what its type says.
+    fn description(&self, field: &'a Value) -> String {
+        let (own, of_type) = (text(field, "description"), text(self.element(field), "description"));
+        if own == of_type || of_type.is_empty() || own.is_empty() {
+            return format!("{own}{}", if own.is_empty() { of_type } else { "" });
+        }
+        format!("{own}\n{of_type}")
     }
 
     /// The schema of a value, or of the values in a list or map.

@@ -136,6 +136,9 @@ pub(crate) struct Revision {
 
 /// The table of revisions.
 pub(crate) fn history(name: &str, revisions: &[Revision]) -> String {
+    if revisions.is_empty() {
+        return format!("{name} \nNo rollout history found.\n");
+    }
     let mut table = "REVISION\tCHANGE-CAUSE\n".to_owned();
     for revision in revisions {
         let cause = revision.keeper["metadata"]["annotations"][CHANGE_CAUSE].as_str().unwrap_or("<none>");

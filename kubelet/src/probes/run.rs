@@ -9,6 +9,7 @@ use api::k8s::{
 use bytes::Bytes;
 use daemon::clock;
 use http_body_util::{BodyExt, Empty, Limited};
+use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -173,7 +174,8 @@ async fn ask<S>(stream: S, target: &HttpTarget) -> Result<(u16, String), BoxErro
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let (mut sender, connection) =
+        http1::Builder::new().title_case_headers(true).handshake(TokioIo::new(stream)).await?;
     let request = request_of(target)?;
     let answer = async {
         let response = sender.send_request(request).await?;

@@ -3,7 +3,7 @@
 //! Versions 4 and 5 are spoken; they differ in that a client of version 5 can say that its input has ended (KEP-4006).
 
 use api::k8s::apimachinery::pkg::apis::meta::v1::Status;
-use axum::extract::ws::{Message, WebSocket};
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, close_code};
 use bytes::Bytes;
 use serde::Deserialize;
 
@@ -80,7 +80,8 @@ impl Duplex {
         let json = serde_json::to_vec(status).expect("k8s-openapi types serialize to JSON");
         // A client that has left has no use for it.
         let _left = self.send(ERROR, &json).await;
-        let _left = self.socket.send(Message::Close(None)).await;
+        let normal = CloseFrame { code: close_code::NORMAL, reason: Utf8Bytes::default() };
+        let _left = self.socket.send(Message::Close(Some(normal))).await;
         while let Some(Ok(_)) = self.socket.recv().await {}
     }
 }

@@ -1,5 +1,6 @@
 //! A small cluster in memory behind the worker's seam, and a node on any engine: what the tests in this folder share.
 #![allow(dead_code, reason = "each test program uses its own part of this")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 use std::{
     collections::BTreeMap,

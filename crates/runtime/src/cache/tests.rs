@@ -63,3 +63,27 @@ fn a_fresh_list_tells_what_differs() {
     assert_eq!(told, ["+d", "-c", "~b"]);
     assert_eq!(objects.revision(), 9);
 }
+
+#[test]
+fn those_without_a_controller_are_found() {
+    let owned = |name: &str, controller: bool| {
+        let mut pod = Pod::default();
+        pod.metadata.namespace = Some("d".to_owned());
+        pod.metadata.name = Some(name.to_owned());
+        let owner =
+            api::OwnerReference { uid: "u".to_owned(), controller: Some(controller), ..Default::default() };
+        pod.metadata.owner_references = Some(vec![owner]);
+        Arc::new(Object::from(pod))
+    };
+    let mut objects = Objects::default();
+    let names = |objects: &Objects| -> Vec<String> {
+        objects.uncontrolled(Pod::KIND, "d").map(|it| it.key().name).collect()
+    };
+    objects.apply(owned("a", true));
+    objects.apply(owned("b", false));
+    assert_eq!(names(&objects), ["b"]);
+    objects.apply(owned("a", false));
+    assert_eq!(names(&objects), ["a", "b"]);
+    objects.remove(&Key::of::<Pod>("d", "b"), 1);
+    assert_eq!(names(&objects), ["a"]);
+}

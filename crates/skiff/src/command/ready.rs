@@ -15,6 +15,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(60);
+/// A server that takes longer for one answer is asked again.
+const ANSWER: Duration = Duration::from_secs(2);
 /// How long to leave between looks at a server that does not listen yet; there is nothing to be woken by.
 const BETWEEN: Duration = Duration::from_millis(15);
 
@@ -37,7 +39,9 @@ pub(crate) async fn wait(
             client = connect(folder, cluster)?;
         }
         let missing = match &client {
-            Some((client, _)) => missing(client, nodes).await,
+            Some((client, _)) => {
+                clock::timeout(ANSWER, missing(client, nodes)).await.unwrap_or_else(|late| Err(late.into()))
+            }
             None => Err(anyhow::anyhow!("its certificates are not made yet")),
         };
         match (missing, client.as_ref()) {

@@ -139,7 +139,9 @@ pub(super) fn quota(args: &CreateQuota) -> Result<Value> {
         hard.insert(key.to_owned(), value.into());
     }
     let spec = if hard.is_empty() { json!({}) } else { json!({"hard": hard}) };
-    Ok(json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": args.name}, "spec": spec}))
+    Ok(
+        json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": args.name}, "spec": spec, "status": {}}),
+    )
 }
 
 #[cfg(test)]

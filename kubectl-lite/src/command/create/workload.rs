@@ -65,6 +65,7 @@ pub(super) fn job(args: &CreateJob) -> Result<Value> {
 /// `create job --from`: the cron job's template, now.
 pub(super) fn job_of(cron_job: &Value, name: &str) -> Value {
     let template = &cron_job["spec"]["jobTemplate"];
+    let labels = template["metadata"]["labels"].as_object().cloned().unwrap_or_default();
     let mut annotations = template["metadata"]["annotations"].as_object().cloned().unwrap_or_else(Map::new);
     annotations.insert("cronjob.kubernetes.io/instantiate".into(), "manual".into());
     json!({
@@ -73,7 +74,7 @@ pub(super) fn job_of(cron_job: &Value, name: &str) -> Value {
         "metadata": {
             "name": name,
             "annotations": annotations,
-            "labels": template["metadata"]["labels"],
+            "labels": labels,
             "ownerReferences": [{
                 "apiVersion": "batch/v1",
                 "kind": "CronJob",

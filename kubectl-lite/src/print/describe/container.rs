@@ -60,12 +60,7 @@ fn ports(out: &mut Text, level: usize, ports: &[Value]) {
     let written = |field: &str| -> String {
         let one = |port: &Value| {
             let protocol = Some(text(port, "protocol")).filter(|it| !it.is_empty()).unwrap_or("TCP");
-            let name = Some(text(port, "name")).filter(|it| !it.is_empty() && field == "containerPort");
-            format!(
-                "{}/{protocol}{}",
-                number(port, field),
-                name.map_or(String::new(), |it| format!(" ({it})"))
-            )
+            format!("{}/{protocol}", number(port, field))
         };
         let all: Vec<String> = ports.iter().map(one).collect();
         if all.is_empty() { NONE.to_owned() } else { all.join(", ") }

@@ -4,6 +4,7 @@
 //! Objects stay trees, so that fields of newer servers do no harm. What a description needs beyond the object comes
 //! in as [`Around`], gathered by the command.
 
+mod access;
 mod config;
 mod container;
 mod events;
@@ -54,6 +55,11 @@ pub(crate) fn describe(resource: &Resource, object: &Value, around: &Around, now
         ("", "Service") => service::service(&mut text, object, around),
         ("", "ConfigMap") => config::config_map(&mut text, object),
         ("", "Secret") => config::secret(&mut text, object),
+        ("", "ServiceAccount") => access::service_account(&mut text, object),
+        ("rbac.authorization.k8s.io", "Role" | "ClusterRole") => access::role(&mut text, object),
+        ("rbac.authorization.k8s.io", "RoleBinding" | "ClusterRoleBinding") => {
+            access::binding(&mut text, object)
+        }
         ("", "Namespace") => config::namespace(&mut text, object, around),
         ("", "PersistentVolumeClaim") => volume::claim(&mut text, object, around),
         ("", "PersistentVolume") => volume::persistent_volume(&mut text, object),
@@ -67,10 +73,16 @@ pub(crate) fn describe(resource: &Resource, object: &Value, around: &Around, now
         ("batch", "CronJob") => workload::cron_job(&mut text, object),
         _ => generic::generic(&mut text, object),
     }
-    if let Some(list) = &around.events {
+    if let Some(list) = around.events.as_ref().filter(|_| has_events(resource)) {
         events::events(&mut text, list, now);
     }
     align(&text.into_string(), DETAILS)
+}
+
+/// Kinds that nothing happens to are shown without events.
+fn has_events(resource: &Resource) -> bool {
+    let silent = ["Secret", "Namespace", "Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding"];
+    !silent.contains(&resource.kind.as_str())
 }
 
 /// The aligned text of a pod template.

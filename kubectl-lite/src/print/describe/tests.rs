@@ -109,8 +109,8 @@ Containers:
     Mounts:
       /tmp from tmp (rw)
 Conditions:
-  Type    Status
-  Ready   True \nVolumes:
+  Type   Status
+  Ready  True \nVolumes:
   tmp:
     Type:        EmptyDir (a temporary directory that shares a pod's lifetime)
     Medium:      \n    SizeLimit:   <unset>
@@ -165,8 +165,8 @@ fn nodes_add_up_what_pods_ask_for() {
     for line in [
         "Roles:              worker",
         "Taints:             k=v:NoSchedule",
-        "Non-terminated Pods:  (1 in total)",
-        "  a          p     500m (25%)    0 (0%)      256Mi (25%)      0 (0%)         <unknown>",
+        "Non-terminated Pods:          (1 in total)",
+        "p     500m (25%)    0 (0%)      256Mi (25%)      0 (0%)         <unknown>",
         "  cpu       500m (25%)   0 (0%)",
     ] {
         assert!(text.contains(line), "{line} in {text}");

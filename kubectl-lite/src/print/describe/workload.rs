@@ -57,6 +57,9 @@ fn conditions(out: &mut Text, object: &Value) {
 
 /// The deployment's replica sets: the one of its template, and older ones that still count.
 fn replica_sets(out: &mut Text, object: &Value, around: &Around) {
+    if around.replica_sets.is_empty() {
+        return;
+    }
     let revision = &object["metadata"]["annotations"][REVISION];
     let is_new = |it: &&Value| it["metadata"]["annotations"][REVISION] == *revision;
     let (new, mut old): (Vec<&Value>, Vec<&Value>) = around.replica_sets.iter().partition(is_new);
@@ -136,7 +139,6 @@ fn claims(out: &mut Text, claims: &[Value]) {
 /// A daemon set.
 pub(super) fn daemon_set(out: &mut Text, object: &Value, around: &Around) {
     out.field(0, "Name", text(object, "metadata.name"));
-    out.field(0, "Namespace", text(object, "metadata.namespace"));
     out.field(0, "Selector", selector(at(object, "spec.selector")));
     out.pairs(0, "Node-Selector", at(object, "spec.template.spec.nodeSelector"));
     out.labels(0, object);

@@ -260,5 +260,8 @@ fn quoted_field(text: &str) -> Result<Step> {
 }
 
 fn ends_field(letter: char) -> bool {
-    matches!(letter, '.' | '[' | ']' | '}' | ' ' | '\t' | '\n' | ')' | '(' | '=' | '!' | '<' | '>' | ',')
+    matches!(
+        letter,
+        '.' | '[' | ']' | '{' | '}' | ' ' | '\t' | '\n' | ')' | '(' | '=' | '!' | '<' | '>' | ','
+    )
 }
