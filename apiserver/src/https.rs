@@ -20,9 +20,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-/// How long a client may take to agree on TLS, and then to send the head of a request once it began.
+/// How long a client may take to agree on TLS, and how long a connection may idle between two requests. The latter is
+/// longer than clients keep idle connections, so that it is not the server that closes one about to be used.
 const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(10);
-const HEAD_PATIENCE: Duration = Duration::from_secs(30);
+const IDLE_PATIENCE: Duration = Duration::from_secs(300);
 /// How long accepting pauses when the process has no file descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -103,7 +104,7 @@ impl Edge {
             }
         });
         let mut http = http1::Builder::new();
-        http.timer(TokioTimer::new()).header_read_timeout(HEAD_PATIENCE);
+        http.timer(TokioTimer::new()).header_read_timeout(IDLE_PATIENCE);
         let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
         let mut connection = std::pin::pin!(connection);
         let token = self.tasks.token();

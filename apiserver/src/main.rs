@@ -2,12 +2,13 @@
 //! and a kubeconfig for an administrator.
 
 use anyhow::Context;
-use apiserver::{Config, Material, Storage};
+use apiserver::{Config, Material, Server, Storage};
 use clap::Parser;
 use daemon::args::{DataArgs, LogArgs};
 use daemon::{Clock, Options, Tasks};
 use pki::files::{self, Audience};
-use pki::{Authority, San, Validity};
+use pki::tokens::Signer;
+use pki::{Authority, Pair, San, Validity};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -31,11 +32,63 @@ struct Args {
     #[arg(long = "san", value_name = "NAME")]
     sans: Vec<String>,
     /// Where services get their addresses from
-    #[arg(long, value_name = "CIDR", default_value = "10.96.0.0/16")]
+    #[arg(
+        long,
+        visible_alias = "service-cluster-ip-range",
+        value_name = "CIDR",
+        default_value = "10.96.0.0/16"
+    )]
     service_cidr: String,
+    /// The address and port that pods reach it at [default: the first of --listen]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    advertise: Option<SocketAddr>,
+    #[command(flatten)]
+    given: Option<Given>,
     /// Write a kubeconfig of an administrator to this file
     #[arg(long, value_name = "FILE")]
     bootstrap_kubeconfig: Option<PathBuf>,
+}
+
+/// Certificates and keys that somebody else has made; all or none. Without them the server makes its own.
+#[derive(clap::Args)]
+#[group(multiple = true)]
+struct Given {
+    /// Certificate of the server
+    #[arg(long, value_name = "FILE", required = false)]
+    tls_cert_file: PathBuf,
+    /// Key of the server
+    #[arg(long, value_name = "FILE", required = false)]
+    tls_private_key_file: PathBuf,
+    /// Authority of clients and nodes
+    #[arg(long, value_name = "FILE", required = false)]
+    client_ca_file: PathBuf,
+    /// Certificate towards nodes
+    #[arg(long, value_name = "FILE", required = false)]
+    kubelet_client_certificate: PathBuf,
+    /// Key towards nodes
+    #[arg(long, value_name = "FILE", required = false)]
+    kubelet_client_key: PathBuf,
+    /// Key for service account tokens
+    #[arg(long, value_name = "FILE", required = false)]
+    service_account_signing_key_file: PathBuf,
+    /// Who issues service account tokens
+    #[arg(long, value_name = "URL", required = false)]
+    service_account_issuer: String,
+}
+
+impl Given {
+    fn material(&self) -> anyhow::Result<Material> {
+        let pair = |certificate: &Path, key: &Path| {
+            anyhow::Ok(Pair { cert_pem: files::read(certificate)?, key_pem: files::read(key)? })
+        };
+        let tokens = files::read(&self.service_account_signing_key_file)?;
+        Ok(Material {
+            serving: pair(&self.tls_cert_file, &self.tls_private_key_file)?,
+            ca_pem: files::read(&self.client_ca_file)?,
+            kubelet_client: Some(pair(&self.kubelet_client_certificate, &self.kubelet_client_key)?),
+            tokens: Arc::new(Signer::load(&self.service_account_issuer, &tokens)?),
+        })
+    }
 }
 
 fn main() -> ExitCode {
@@ -45,24 +98,34 @@ fn main() -> ExitCode {
 }
 
 async fn serve(args: Args, tasks: Tasks) -> anyhow::Result<()> {
+    if let Some(given) = &args.given {
+        start(&args, given.material()?, tasks).await?;
+        return Ok(());
+    }
     let folder = args.data.data.join("pki");
     let clock = Clock::system();
     let authority =
         Authority::load_or_create(&folder, "kubernetes", Validity::days(clock.now(), AUTHORITY_DAYS))
             .context("failed to set up the cluster's authority")?;
     let material = material(&args, &authority, &folder, &clock)?;
-    let mut config = Config::new(Storage::Directory(args.data.data.join("store")));
-    config.listen.clone_from(&args.listen);
-    config.service_cidr = args.service_cidr;
-    let server = apiserver::start(config, material, tasks).await.context("failed to start the API server")?;
+    let server = start(&args, material, tasks).await?;
     if let (Some(file), Some(address)) = (&args.bootstrap_kubeconfig, server.addresses().first()) {
         let kubeconfig = kubeconfig(&authority, *address, &clock)?;
         files::write(file, kubeconfig.as_bytes(), Audience::Owner)?;
     }
+    Ok(())
+}
+
+async fn start(args: &Args, material: Material, tasks: Tasks) -> anyhow::Result<Server> {
+    let mut config = Config::new(Storage::Directory(args.data.data.join("store")));
+    config.listen.clone_from(&args.listen);
+    config.service_cidr.clone_from(&args.service_cidr);
+    config.advertise = args.advertise;
+    let server = apiserver::start(config, material, tasks).await.context("failed to start the API server")?;
     for address in server.addresses() {
         tracing::info!(%address, "serving");
     }
-    Ok(())
+    Ok(server)
 }
 
 fn material(args: &Args, authority: &Authority, folder: &Path, clock: &Clock) -> anyhow::Result<Material> {
@@ -86,7 +149,7 @@ fn material(args: &Args, authority: &Authority, folder: &Path, clock: &Clock) ->
             &["system:masters"],
             validity(),
         )?),
-        tokens: Arc::new(pki::tokens::Signer::load_or_create(&folder.join("sa.key"), issuer)?),
+        tokens: Arc::new(Signer::load_or_create(&folder.join("sa.key"), issuer)?),
     })
 }
 

@@ -185,13 +185,15 @@ impl Receiver {
 
 /// Servers that just hang up mean the end too.
 fn is_end(error: &tungstenite::Error) -> bool {
+    use tungstenite::Error as E;
     use tungstenite::error::ProtocolError;
-    matches!(
-        error,
-        tungstenite::Error::ConnectionClosed
-            | tungstenite::Error::AlreadyClosed
-            | tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)
-    )
+    match error {
+        E::ConnectionClosed | E::AlreadyClosed | E::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
+            true
+        }
+        E::Io(error) => error.kind() == std::io::ErrorKind::UnexpectedEof,
+        _ => false,
+    }
 }
 
 fn broken(error: tungstenite::Error) -> Error {

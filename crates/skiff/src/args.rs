@@ -41,10 +41,10 @@ pub(crate) enum Command {
     },
     /// Put a snapshot of a store in the place of a broken one
     Restore {
-        /// The snapshot, such as CLUSTER/data/snapshots/NAME
+        /// The snapshot, such as CLUSTER/data/store/snapshots/NAME
         #[arg(long, value_name = "SNAPSHOT")]
         from: PathBuf,
-        /// The store's folder, such as CLUSTER/data; what is there is kept beside it
+        /// The store's folder, such as CLUSTER/data/store; what is there is kept beside it
         #[arg(long, value_name = "FOLDER")]
         data: PathBuf,
     },

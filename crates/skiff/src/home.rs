@@ -75,6 +75,9 @@ impl Folder {
     pub(crate) fn data(&self) -> PathBuf {
         self.0.join("data")
     }
+    pub(crate) fn store(&self) -> PathBuf {
+        self.data().join("store")
+    }
     pub(crate) fn node(&self, name: &str) -> PathBuf {
         self.0.join("nodes").join(name)
     }

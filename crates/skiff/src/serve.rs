@@ -53,7 +53,7 @@ impl Running {
             (Clock::system(), Random::system(), Registry::new(), Ring::default());
         metrics.process();
         let material = Material::open(&folder.pki(), clock.now())?;
-        let mut config = apiserver::Config::new(apiserver::Storage::Directory(folder.data()));
+        let mut config = apiserver::Config::new(apiserver::Storage::Directory(folder.store()));
         config.listen = listeners(cluster);
         config.advertise = Some(SocketAddr::from((cluster.gateway(), cluster.port)));
         config.service_cidr = cluster.service_range();

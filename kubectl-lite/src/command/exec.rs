@@ -131,7 +131,7 @@ async fn receive(mut receiver: Receiver) -> Result<()> {
             _ => {}
         }
     }
-    Ok(())
+    bail!("the connection broke off before the server said how it ended")
 }
 
 /// What the last word of the server means.

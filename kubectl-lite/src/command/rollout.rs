@@ -114,7 +114,7 @@ async fn revisions(session: &Session, target: &Target, object: &Value) -> Result
     Ok(revisions)
 }
 
-fn find<'a>(revisions: &'a [Revision], number: i64) -> Result<&'a Revision> {
+fn find(revisions: &[Revision], number: i64) -> Result<&Revision> {
     let found = revisions.iter().find(|it| it.number == number);
     found.ok_or_else(|| anyhow!("unable to find specified revision {number} in history"))
 }

@@ -42,7 +42,7 @@ impl Format {
             "yaml" => Self::Yaml,
             "name" => Self::Name,
             "jsonpath" => Self::JsonPath(JsonPath::parse(needed()?)?),
-            "jsonpath-as-json" => Self::JsonPath(JsonPath::parse(needed()?)?.as_json()),
+            "jsonpath-as-json" => Self::JsonPath(JsonPath::parse(needed()?)?.into_json()),
             "jsonpath-file" => Self::JsonPath(JsonPath::parse(&std::fs::read_to_string(needed()?)?)?),
             "custom-columns" => Self::Columns(Columns::parse(needed()?)?),
             "custom-columns-file" => {

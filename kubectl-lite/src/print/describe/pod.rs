@@ -87,7 +87,7 @@ fn gates(out: &mut Text, pod: &Value) {
     for gate in gates {
         let kind = text(gate, "conditionType");
         let condition = items(pod, "status.conditions").iter().find(|it| it["type"] == kind);
-        out.line(1, format!("{kind}\t{} ", condition.map_or(NONE, |it| text(it, "status"))));
+        out.line(1, format!("{kind} \t{} ", condition.map_or(NONE, |it| text(it, "status"))));
     }
 }
 
@@ -98,7 +98,7 @@ fn conditions(out: &mut Text, pod: &Value) {
     }
     out.line(0, "Conditions:");
     out.line(1, "Type\tStatus");
-    conditions.iter().for_each(|it| out.line(1, format!("{}\t{} ", text(it, "type"), text(it, "status"))));
+    conditions.iter().for_each(|it| out.line(1, format!("{} \t{} ", text(it, "type"), text(it, "status"))));
 }
 
 /// A toleration in one line.

@@ -45,9 +45,8 @@ Events:  <none>
     assert!(described(secret, &Around::default()).ends_with("\nType:  Opaque\n\nData\n====\nx:  1 bytes\n"));
 }
 
-#[test]
-fn pods() {
-    let pod = json!({
+fn running_pod() -> Value {
+    json!({
         "apiVersion": "v1", "kind": "Pod",
         "metadata": {"name": "web-1", "namespace": "default", "ownerReferences": [{"kind": "ReplicaSet", "name": "web", "controller": true}]},
         "spec": {
@@ -65,9 +64,13 @@ fn pods() {
             "containerStatuses": [{"name": "app", "containerID": "docker://x", "imageID": "sha", "ready": true, "restartCount": 1,
                 "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}},
                 "lastState": {"terminated": {"reason": "Error", "exitCode": 2, "startedAt": "2026-01-01T00:00:00Z", "finishedAt": "2026-01-01T00:00:01Z"}}}]},
-    });
+    })
+}
+
+#[test]
+fn pods() {
     check(
-        pod,
+        running_pod(),
         &Around::default(),
         "
 Name:             web-1
@@ -109,8 +112,8 @@ Containers:
     Mounts:
       /tmp from tmp (rw)
 Conditions:
-  Type   Status
-  Ready  True \nVolumes:
+  Type    Status
+  Ready   True \nVolumes:
   tmp:
     Type:        EmptyDir (a temporary directory that shares a pod's lifetime)
     Medium:      \n    SizeLimit:   <unset>

@@ -81,7 +81,7 @@ impl JsonPath {
     }
 
     /// The same template, printed as a JSON list of what it finds.
-    pub(crate) fn as_json(self) -> Self {
+    pub(crate) fn into_json(self) -> Self {
         Self { as_json: true, ..self }
     }
 
@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn results_can_be_json() {
-        let path = JsonPath::parse("{.items[*].n}").unwrap().as_json();
+        let path = JsonPath::parse("{.items[*].n}").unwrap().into_json();
         assert_eq!(path.print(&object()).unwrap(), "[\n    1,\n    2\n]\n");
         assert_eq!(JsonPath::relaxed("kind").unwrap().print(&object()).unwrap(), "List");
     }
