@@ -5,6 +5,7 @@
 use crate::authn::{self, Identity};
 use crate::cache::selection::Selection;
 use crate::handlers;
+use crate::metrics::Answered;
 use crate::request::{self, Query, ResourcePath, Route, Verb};
 use crate::respond::{self, Answer, Response};
 use crate::state::State;
@@ -41,7 +42,8 @@ impl Front {
         };
         let answer = self.answer(route, query, request).await;
         let response = answer.unwrap_or_else(|error| respond::refusal(&error));
-        self.state.metrics.answered(verb, resource, response.status().as_u16(), began.elapsed());
+        let answered = Answered { verb, resource, code: response.status().as_u16() };
+        self.state.metrics.answered(answered, began.elapsed());
         response
     }
 

@@ -2,6 +2,8 @@
 
 use api::Kind;
 use daemon::metrics::{Counter, Family, Gauge, Histogram, Registry};
+use std::collections::HashMap;
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 const BUCKETS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
@@ -12,6 +14,8 @@ pub(crate) struct Metrics {
     pub(crate) registry: Registry,
     requests: Family<Counter, 3>,
     durations: Family<Histogram, 1>,
+    /// The handles of what was answered before, so that counting builds no label text.
+    handles: Arc<RwLock<HashMap<Answered, (Counter, Histogram)>>>,
     watches: Family<Gauge, 2>,
 }
 
@@ -30,15 +34,27 @@ impl Metrics {
         );
         let watches =
             registry.gauges("apiserver_longrunning_requests", "Watches that are open.", ["verb", "resource"]);
-        Self { registry, requests, durations, watches }
+        Self { registry, requests, durations, handles: Arc::default(), watches }
     }
 
     /// Counts an answered request.
-    pub(crate) fn answered(&self, verb: &str, resource: &str, code: u16, took: Duration) {
-        self.requests.with([verb, resource, &code.to_string()]).inc();
-        if verb != "watch" {
-            self.durations.with([verb]).observe_duration(took);
+    pub(crate) fn answered(&self, what: Answered, took: Duration) {
+        let (requests, durations) = self.handles_of(what);
+        requests.inc();
+        if what.verb != "watch" {
+            durations.observe_duration(took);
         }
+    }
+
+    fn handles_of(&self, what: Answered) -> (Counter, Histogram) {
+        let unpoisoned = "nobody panics while holding this lock";
+        if let Some(handles) = self.handles.read().expect(unpoisoned).get(&what) {
+            return handles.clone();
+        }
+        let requests = self.requests.with([what.verb, what.resource, &what.code.to_string()]);
+        let handles = (requests, self.durations.with([what.verb]));
+        self.handles.write().expect(unpoisoned).insert(what, handles.clone());
+        handles
     }
 
     /// Counts an open watch until the guard is dropped.
@@ -47,6 +63,15 @@ impl Metrics {
         gauge.inc();
         Open(gauge)
     }
+}
+
+/// What was asked, and with which code it was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Answered {
+    pub(crate) verb: &'static str,
+    /// Plural of the kind; empty for what is none of the table.
+    pub(crate) resource: &'static str,
+    pub(crate) code: u16,
 }
 
 /// A watch that is open.

@@ -54,7 +54,7 @@ pub(crate) fn load(files: &Files) -> Result<Vec<Document>> {
         }
     }
     if found.is_empty() && !files.filename.is_empty() {
-        bail!("no objects passed to {}", files.verb());
+        bail!("no objects were found in what --filename names");
     }
     Ok(found)
 }

@@ -32,6 +32,8 @@ pub struct Observed {
     pub troubles: BTreeMap<Target, Trouble>,
     /// What is being worked on right now: at most one thing per target.
     pub busy: BTreeSet<Target>,
+    /// When the sizes of the pod's limited folders were last measured.
+    pub measured_at: Option<Timestamp>,
     /// Why the pod must leave the node although nobody deleted it.
     pub eviction: Option<Eviction>,
     /// How far the pod's end has come.
@@ -45,6 +47,8 @@ pub enum Target {
     Sandbox,
     /// The pod's folders and files.
     Volumes,
+    /// The sizes of the pod's limited folders.
+    Usage,
     /// A container, by name.
     Container(String),
     /// A hook of a container.

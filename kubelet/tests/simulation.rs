@@ -256,3 +256,18 @@ async fn a_quiet_pod_costs_no_writes() {
     clock::sleep(Duration::from_secs(3600)).await;
     assert_eq!(cluster.writes(), before);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_folder_over_its_limit_evicts_the_pod() {
+    let world = World::new();
+    let cluster = &world.node.cluster;
+    let mut spec = running("run");
+    spec["volumes"] = json!([{ "name": "v", "emptyDir": { "sizeLimit": "1Mi" } }]);
+    let pod = cluster.create("big", spec);
+    cluster.ready("big").await;
+    let folder = world.folder.path().join("pods").join(pod.metadata.uid.unwrap()).join("volumes/v");
+    std::fs::write(folder.join("x"), vec![1; 2 << 20]).unwrap();
+    let pod = cluster.phase("big", "Failed").await;
+    assert_eq!(pod.status.unwrap().reason.as_deref(), Some("Evicted"));
+    assert!(cluster.reasons("big").contains(&"Evicted"));
+}

@@ -194,7 +194,7 @@ mod tests {
 
     #[test]
     fn priority_goes_first_and_then_age() {
-        let (mut queue, now) = (Queue::default(), Instant::now());
+        let (mut queue, now) = (Queue::default(), daemon::clock::instant());
         let later = |millis| now + Duration::from_millis(millis);
         queue.add(&key("old"), 0, later(0));
         queue.add(&key("new"), 0, later(1));
@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn waiting_pods_come_again_for_a_cause_and_after_their_backoff() {
-        let (mut queue, now) = (Queue::default(), Instant::now());
+        let (mut queue, now) = (Queue::default(), daemon::clock::instant());
         let later = |seconds| now + Duration::from_secs(seconds);
         queue.add(&key("a"), 0, now);
         taken(&mut queue, now);
@@ -218,7 +218,7 @@ mod tests {
 
     #[test]
     fn what_happens_during_a_decision_is_not_missed() {
-        let (mut queue, now) = (Queue::default(), Instant::now());
+        let (mut queue, now) = (Queue::default(), daemon::clock::instant());
         queue.add(&key("a"), 0, now);
         taken(&mut queue, now);
         queue.happened(|_| true, now);
@@ -228,7 +228,7 @@ mod tests {
 
     #[test]
     fn nobody_waits_for_ever_and_the_removed_do_not_come_back() {
-        let (mut queue, now) = (Queue::default(), Instant::now());
+        let (mut queue, now) = (Queue::default(), daemon::clock::instant());
         for name in ["a", "b"] {
             queue.add(&key(name), 0, now);
             taken(&mut queue, now);

@@ -45,6 +45,12 @@ impl Entry {
         Self { kind, key, revision, json, labels, fields, object: object.unwrap_or_default() }
     }
 
+    /// An entry to answer a write with: no selector will ever look at it.
+    pub(crate) fn answer(kind: Kind, key: Arc<str>, stored: &[u8], revision: u64) -> Self {
+        let (labels, fields, object) = (None, Box::default(), OnceLock::new());
+        Self { kind, key, revision, json: splice(stored, revision), labels, fields, object }
+    }
+
     /// The same content at another revision: what a watcher is told when the object leaves its selector.
     pub(crate) fn restamped(&self, revision: u64) -> Self {
         Self {

@@ -166,7 +166,7 @@ async fn execute(
     write: Write,
 ) -> Result<Option<Arc<Entry>>, ApiError> {
     let written =
-        |revision| Some(Arc::new(Entry::new(entry.kind, entry.key.clone(), &write.stored, revision)));
+        |revision| Some(Arc::new(Entry::answer(entry.kind, entry.key.clone(), &write.stored, revision)));
     if target.dry_run {
         return Ok(written(entry.revision));
     }

@@ -64,10 +64,11 @@ pub(crate) async fn create_object(
     let generated = metadata::generates_name(object.meta());
     // Admission looks at other objects, and these must not be older than what the client has seen.
     state.caches.fresh().await;
-    for _ in 1..GENERATED_ATTEMPTS {
+    let further = if generated { GENERATED_ATTEMPTS - 1 } else { 0 };
+    for _ in 0..further {
         let mut found = Vec::new();
         match attempt(state, request, object.clone(), &mut found).await {
-            Err(error) if generated && error.is_already_exists() => {}
+            Err(error) if error.is_already_exists() => {}
             result => {
                 warnings.append(&mut found);
                 return result;
@@ -98,7 +99,7 @@ async fn attempt(
     };
     reservation.keep_if(!request.dry_run);
     let kind = crate::cache::stored_as(request.kind);
-    let entry = Entry::new(kind, cache_key(&key).as_str().into(), &stored, revision);
+    let entry = Entry::answer(kind, cache_key(&key).as_str().into(), &stored, revision);
     Ok(Arc::new(entry))
 }
 

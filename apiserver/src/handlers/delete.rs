@@ -113,7 +113,7 @@ async fn execute(
     };
     Ok(Some(match outcome {
         Some(stored) => {
-            Outcome::Marked(Arc::new(Entry::new(entry.kind, entry.key.clone(), &stored, revision)))
+            Outcome::Marked(Arc::new(Entry::answer(entry.kind, entry.key.clone(), &stored, revision)))
         }
         None => Outcome::Removed(Box::new(removed_at(object, revision))),
     }))

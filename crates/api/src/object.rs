@@ -68,7 +68,8 @@ impl<K: Resource> AnyObject for K {
         serde_json::to_vec(self).expect("k8s-openapi types serialize to JSON")
     }
     fn to_value(&self) -> serde_json::Value {
-        serde_json::to_value(self).expect("k8s-openapi types serialize to JSON")
+        // By way of its text: one encoder for each kind is enough to build.
+        serde_json::from_slice(&AnyObject::to_json(self)).expect("JSON that was just written")
     }
     fn copy_status(&mut self, from: &dyn AnyObject) {
         if let Some(from) = from.as_any().downcast_ref::<K>() {

@@ -16,6 +16,7 @@ use k8s_openapi::api::{
 };
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1 as apiextensions;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde_json::Value;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
@@ -90,8 +91,6 @@ impl Subresource {
 }
 
 type Decode = fn(&[u8]) -> serde_json::Result<Box<dyn AnyObject>>;
-type DecodeValue = fn(serde_json::Value) -> serde_json::Result<Box<dyn AnyObject>>;
-type DecodeStrictly = fn(&[u8], &mut dyn FnMut(String)) -> serde_json::Result<Box<dyn AnyObject>>;
 
 /// One row: what everybody needs to know of a kind.
 pub struct Row {
@@ -118,8 +117,6 @@ pub struct Row {
     /// How the kind behaves.
     pub strategy: &'static dyn Strategy,
     pub(crate) decode: Decode,
-    pub(crate) decode_value: DecodeValue,
-    pub(crate) decode_strictly: DecodeStrictly,
 }
 
 impl Row {
@@ -195,9 +192,9 @@ impl Kind {
         (self.0.decode)(json).and_then(|it| self.normalized(it))
     }
 
-    /// Decodes a tree.
+    /// Decodes a tree, by way of its text: one decoder for each kind is enough to build.
     pub fn decode_value(self, value: serde_json::Value) -> serde_json::Result<crate::Object> {
-        (self.0.decode_value)(value).and_then(|it| self.normalized(it))
+        self.decode(&serde_json::to_vec(&value)?)
     }
 
     /// Decodes JSON and reports the path of each field that the kind does not have.
@@ -206,7 +203,10 @@ impl Kind {
         json: &[u8],
         unknown: &mut dyn FnMut(String),
     ) -> serde_json::Result<crate::Object> {
-        (self.0.decode_strictly)(json, unknown).and_then(|it| self.normalized(it))
+        let object = (self.0.decode)(json)?;
+        let given: Value = serde_json::from_slice(json)?;
+        name_unknown(&given, &object.to_value(), &mut String::new(), unknown);
+        self.normalized(object)
     }
 
     /// Writes quantities in their canonical form; one that is none makes the object undecodable.
@@ -269,18 +269,33 @@ fn decode<K: Resource>(json: &[u8]) -> serde_json::Result<Box<dyn AnyObject>> {
     serde_json::from_slice::<K>(json).map(|it| Box::new(it) as _)
 }
 
-fn decode_value<K: Resource>(value: serde_json::Value) -> serde_json::Result<Box<dyn AnyObject>> {
-    serde_json::from_value::<K>(value).map(|it| Box::new(it) as _)
-}
-
-fn decode_strictly<K: Resource>(
-    json: &[u8],
-    unknown: &mut dyn FnMut(String),
-) -> serde_json::Result<Box<dyn AnyObject>> {
-    let mut json = serde_json::Deserializer::from_slice(json);
-    let object: K = serde_ignored::deserialize(&mut json, |path| unknown(path.to_string()))?;
-    json.end()?;
-    Ok(Box::new(object))
+/// Names the fields that are in `given` and have no place in `known`, the same object after a typed round trip. Fields
+/// that are null are not looked at: they say nothing.
+fn name_unknown(given: &Value, known: &Value, path: &mut String, tell: &mut dyn FnMut(String)) {
+    let length = path.len();
+    match (given, known) {
+        (Value::Object(given), Value::Object(known)) => {
+            for (key, value) in given.iter().filter(|(_, value)| !value.is_null()) {
+                if length > 0 {
+                    path.push('.');
+                }
+                path.push_str(key);
+                match known.get(key) {
+                    Some(known) => name_unknown(value, known, path, tell),
+                    None => tell(path.clone()),
+                }
+                path.truncate(length);
+            }
+        }
+        (Value::Array(given), Value::Array(known)) => {
+            for (index, (given, known)) in given.iter().zip(known).enumerate() {
+                path.push_str(&format!("[{index}]"));
+                name_unknown(given, known, path, tell);
+                path.truncate(length);
+            }
+        }
+        _ => {}
+    }
 }
 
 /// Field-wise parts of a [`Resource`]: a `status` to copy, and the fields that make the spec.
@@ -313,8 +328,6 @@ macro_rules! table {
                 subresources: &[$(Subresource::$sub),*],
                 strategy: table!(@strategy $strategy),
                 decode: decode::<$module::$ty>,
-                decode_value: decode_value::<$module::$ty>,
-                decode_strictly: decode_strictly::<$module::$ty>,
             });
             fn meta(&self) -> &ObjectMeta { &self.metadata }
             fn meta_mut(&mut self) -> &mut ObjectMeta { &mut self.metadata }

@@ -1,5 +1,6 @@
 //! Label and field selectors: parsing the query strings of lists and watches, and matching objects.
 
+use crate::validation::names;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -177,25 +178,22 @@ fn set_test(text: &str) -> Result<Test, ParseError> {
 }
 
 fn checked_key(key: &str) -> Result<String, ParseError> {
-    let name = key.rsplit_once('/').map_or(key, |(_, name)| name);
-    let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if name.is_empty() || name.len() > 63 || !name.chars().all(good) || key.matches('/').count() > 1 {
-        return Err(ParseError(format!(
-            "unable to parse requirement: key: Invalid value: {key:?}: name part must consist of alphanumeric characters, '-', '_' or '.'"
-        )));
-    }
-    Ok(key.to_owned())
+    checked("key", key, names::qualified_name(key))
 }
 
 fn checked_value(value: &str) -> Result<String, ParseError> {
     let value = value.trim();
-    let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if value.len() > 63 || !value.chars().all(good) {
-        return Err(ParseError(format!(
-            "unable to parse requirement: values: Invalid value: {value:?}: a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.'"
-        )));
+    checked("values", value, names::label_value(value))
+}
+
+/// The text, if a rule has nothing to say against it.
+fn checked(what: &str, text: &str, messages: names::Messages) -> Result<String, ParseError> {
+    match messages.first() {
+        None => Ok(text.to_owned()),
+        Some(why) => {
+            Err(ParseError(format!("unable to parse requirement: {what}: Invalid value: {text:?}: {why}")))
+        }
     }
-    Ok(value.to_owned())
 }
 
 impl fmt::Display for Selector {

@@ -32,8 +32,8 @@ pub(crate) struct Apply {
     /// Only objects with these labels
     #[arg(short = 'l', long)]
     pub(crate) selector: Option<String>,
-    /// Set resourceVersions aside
-    #[arg(long, default_value = "true")]
+    /// Accepted and ignored: what the files say always wins
+    #[arg(long, default_value = "true", hide = true)]
     pub(crate) overwrite: bool,
 }
 

@@ -18,11 +18,6 @@ pub(crate) struct Files {
 }
 
 impl Files {
-    /// What happens to the files, for messages.
-    pub(crate) fn verb(&self) -> &'static str {
-        "read"
-    }
-
     /// Refuses what is not supported.
     pub(crate) fn check(&self) -> Result<()> {
         if self.kustomize.is_some() {

@@ -67,7 +67,7 @@ pub(crate) struct Global {
     /// UID to impersonate
     #[arg(long, global = true, value_name = "UID")]
     pub(crate) as_uid: Option<String>,
-    /// How long to wait for one answer; 0 is for ever
+    /// Accepted and ignored
     #[arg(long, global = true, value_name = "DURATION", hide = true)]
     pub(crate) request_timeout: Option<String>,
     /// Accepted and ignored

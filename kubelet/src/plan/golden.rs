@@ -95,6 +95,7 @@ fn spec_of(line: &str) -> Value {
 fn told(action: &Action) -> String {
     match action {
         Action::WriteVolumes => "write the volumes".to_owned(),
+        Action::MeasureVolumes => "measure the volumes".to_owned(),
         Action::CreateSandbox => "create the pause container".to_owned(),
         Action::StartSandbox(id) => format!("start {id}"),
         Action::Create { container, number, backoff } => {

@@ -46,6 +46,8 @@ pub struct Plan {
 pub enum Action {
     /// Make the pod's folders and files, or bring them up to date.
     WriteVolumes,
+    /// Measure the folders that have a size limit.
+    MeasureVolumes,
     /// Make the pause container.
     CreateSandbox,
     /// Start the pause container.

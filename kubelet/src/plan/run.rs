@@ -17,6 +17,7 @@ impl View<'_> {
     pub(super) fn run(&mut self) {
         self.run_sandbox();
         self.run_volumes();
+        self.measure();
         if let Some(deadline) = intent::deadline_of(self.pod) {
             self.wake(deadline);
         }
@@ -57,6 +58,20 @@ impl View<'_> {
                 if due <= self.now { self.act(Action::WriteVolumes) } else { self.wake(due) }
             }
             Volumes::Ready { .. } | Volumes::Removed => {}
+        }
+    }
+
+    /// Measures what has a size limit, now and then.
+    fn measure(&mut self) {
+        let has_volumes = matches!(self.observed.volumes, Volumes::Ready { .. });
+        if !has_volumes || self.is_busy(&Target::Usage) || crate::volumes::limits_of(self.spec).is_empty() {
+            return;
+        }
+        let last = self.observed.measured_at;
+        let due = last.map(|at| at.saturating_add(crate::volumes::MEASURE).unwrap_or(jiff::Timestamp::MAX));
+        match due {
+            Some(due) if due > self.now => self.wake(due),
+            _ => self.act(Action::MeasureVolumes),
         }
     }
 

@@ -121,6 +121,7 @@ impl Stage {
         match action {
             Action::WriteVolumes => Outcome::VolumesWritten(failed().map(|()| BTreeMap::new())),
             Action::RemoveVolumes => Outcome::VolumesRemoved(failed()),
+            Action::MeasureVolumes => Outcome::Measured(Vec::new()),
             Action::CreateSandbox => {
                 let number = self.next("pause");
                 let facts = SandboxFacts { id: ContainerId::from(format!("pause{number}")), address: None };
@@ -243,6 +244,7 @@ fn target_of(action: &Action) -> Target {
     let container = |name: &String| Target::Container(name.clone());
     match action {
         Action::WriteVolumes | Action::RemoveVolumes => Target::Volumes,
+        Action::MeasureVolumes => Target::Usage,
         Action::CreateSandbox | Action::StartSandbox(_) => Target::Sandbox,
         Action::Create { container: name, .. } | Action::Start { container: name, .. } => container(name),
         Action::Signal { container: name, .. } | Action::Stop { container: name, .. } => container(name),

@@ -3,6 +3,7 @@
 //! Start at [`due_at`] and [`ProbeState::record`], which are pure; [`carry_out`] does the asking. Nothing here is a
 //! task of its own: a pod's worker runs the probes that are due, so thousands of probes make no thousands of timers.
 
+mod grpc;
 mod run;
 mod tls;
 

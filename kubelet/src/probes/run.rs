@@ -3,7 +3,7 @@
 use std::{net::IpAddr, time::Duration};
 
 use api::k8s::{
-    api::core::v1::{Container, HTTPGetAction, Probe, TCPSocketAction},
+    api::core::v1::{Container, GRPCAction, HTTPGetAction, Probe, TCPSocketAction},
     apimachinery::pkg::util::intstr::IntOrString,
 };
 use bytes::Bytes;
@@ -18,11 +18,12 @@ use tokio::{
 
 use crate::container_runtime::{ContainerId, ContainerRuntime, ExecSpec};
 
-use super::{Success, tls};
+use super::{Success, grpc, tls};
 
 /// As much of an answer as is read and shown.
 const SHOWN: usize = 10 * 1024;
-const AGENT: &str = concat!("kube-probe/", "1.37");
+/// Who asks.
+pub(super) const AGENT: &str = concat!("kube-probe/", "1.37");
 
 /// Where a probe aims.
 pub struct Aim<'a> {
@@ -66,9 +67,10 @@ pub async fn carry_out(probe: &Probe, aim: &Aim<'_>) -> Outcome {
             Err(why) => failure(why),
         };
     }
-    match &probe.tcp_socket {
-        Some(socket) => by_connection(socket, aim).await,
-        None => failure("probes of this kind are not supported on this node"),
+    match (&probe.tcp_socket, &probe.grpc) {
+        (Some(socket), _) => by_connection(socket, aim).await,
+        (None, Some(call)) => by_call(call, aim).await,
+        (None, None) => failure("missing probe handler"),
     }
 }
 
@@ -92,6 +94,16 @@ async fn by_connection(socket: &TCPSocketAction, aim: &Aim<'_>) -> Outcome {
         Ok(Ok(_)) => success(),
         Ok(Err(error)) => failure(format!("dial tcp {host}:{port}: {error}")),
         Err(_) => failure(format!("dial tcp {host}:{port}: i/o timeout")),
+    }
+}
+
+async fn by_call(call: &GRPCAction, aim: &Aim<'_>) -> Outcome {
+    let Ok(port) = u16::try_from(call.port) else { return failure("couldn't find port") };
+    let (host, service) = (aim.address.to_string(), call.service.as_deref().unwrap_or_default());
+    match clock::timeout(aim.timeout, grpc::check(&host, port, service)).await {
+        Ok(Ok(())) => success(),
+        Ok(Err(error)) => failure(error.to_string()),
+        Err(_) => failure(format!("timeout: health rpc did not complete within {:?}", aim.timeout)),
     }
 }
 

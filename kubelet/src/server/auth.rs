@@ -1,13 +1,11 @@
 //! Who may ask the node: whoever the cluster's authority certifies as the API server or an administrator.
 
-use axum::{
-    extract::Request,
-    middleware::Next,
-    response::{IntoResponse, Response},
-};
+use axum::{extract::Request, middleware::Next, response::Response};
 use http::StatusCode;
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
+
+use super::logs::refusal;
 
 /// The group whose members may do everything.
 const ADMINISTRATORS: &str = "system:masters";
@@ -40,7 +38,7 @@ pub(super) async fn require(request: Request, next: Next) -> Response {
     let caller = request.extensions().get::<Caller>().unwrap_or(&Caller::Anonymous);
     match verdict_of(caller) {
         Ok(()) => next.run(request).await,
-        Err((code, why)) => (code, why).into_response(),
+        Err((code, why)) => refusal(code, &why),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::container_runtime::{Channel, ExecSpec, RuntimeError, Session};
 
 use super::{
     Server,
-    logs::Place,
+    logs::{Place, refusal},
     streams::{self, Duplex, Incoming},
 };
 
@@ -75,7 +75,7 @@ async fn begin(
     with: With,
 ) -> Response {
     let Some(upgrade) = upgrade else {
-        return (StatusCode::BAD_REQUEST, "this needs a WebSocket connection").into_response();
+        return refusal(StatusCode::BAD_REQUEST, "this needs a WebSocket connection");
     };
     let id = match server.running(&place).await {
         Ok(id) => id,

@@ -8,7 +8,7 @@ use axum::{
         Path, RawQuery, State, WebSocketUpgrade,
         ws::{Message, WebSocket},
     },
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use bytes::Bytes;
 use futures::{SinkExt, StreamExt, stream::FuturesUnordered};
@@ -22,7 +22,7 @@ use tokio::{
     },
 };
 
-use super::{Server, streams};
+use super::{Server, logs::refusal, streams};
 
 /// The one version that WebSocket clients speak.
 const PROTOCOLS: [&str; 1] = ["v4.channel.k8s.io"];
@@ -43,18 +43,18 @@ pub(super) async fn forward(
     upgrade: Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
 ) -> Response {
     let Some(pod) = server.pod(&place.namespace, &place.pod) else {
-        return (StatusCode::NOT_FOUND, format!("pod \"{}\" not found", place.pod)).into_response();
+        return refusal(StatusCode::NOT_FOUND, &format!("pod \"{}\" not found", place.pod));
     };
     let Some(address) = address_of(&pod) else {
-        return (StatusCode::BAD_REQUEST, format!("pod {} has no address", place.pod)).into_response();
+        return refusal(StatusCode::BAD_REQUEST, &format!("pod {} has no address", place.pod));
     };
     let ports = ports_of(&query.unwrap_or_default());
     match upgrade {
         Ok(upgrade) if !ports.is_empty() && ports.len() < 127 => {
             upgrade.protocols(PROTOCOLS).on_upgrade(async move |socket| relay(socket, address, ports).await)
         }
-        Ok(_) => (StatusCode::BAD_REQUEST, "query parameter \"port\" is required").into_response(),
-        Err(_) => (StatusCode::BAD_REQUEST, "this needs a WebSocket connection").into_response(),
+        Ok(_) => refusal(StatusCode::BAD_REQUEST, "query parameter \"port\" is required"),
+        Err(_) => refusal(StatusCode::BAD_REQUEST, "this needs a WebSocket connection"),
     }
 }
 

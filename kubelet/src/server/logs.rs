@@ -1,7 +1,12 @@
 //! Logs of a pod's containers.
 
-use api::k8s::api::core::v1::{ContainerStatus, Pod};
+use api::{
+    ApiError,
+    k8s::api::core::v1::{ContainerStatus, Pod},
+    status::reason,
+};
 use axum::{
+    Json,
     body::Body,
     extract::{Path, Query, State},
     response::{IntoResponse, Response},
@@ -109,8 +114,23 @@ impl IntoResponse for Absent {
             Absent::Engine(_) => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::BAD_REQUEST,
         };
-        (code, self.to_string()).into_response()
+        refusal(code, &self.to_string())
     }
+}
+
+/// A refusal as clients read it: the API server passes it on as it is.
+pub(super) fn refusal(code: StatusCode, message: &str) -> Response {
+    let reason = match code {
+        StatusCode::NOT_FOUND => reason::NOT_FOUND,
+        StatusCode::BAD_REQUEST => reason::BAD_REQUEST,
+        StatusCode::UNAUTHORIZED => reason::UNAUTHORIZED,
+        StatusCode::FORBIDDEN => reason::FORBIDDEN,
+        _ => reason::INTERNAL_ERROR,
+    };
+    let status = ApiError::new(code.as_u16(), reason, message).0;
+    let mut json = serde_json::to_value(&*status).expect("k8s-openapi types serialize to JSON");
+    json["metadata"] = serde_json::json!({});
+    (code, Json(json)).into_response()
 }
 
 /// Serves a container's log.

@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::{self, ErrorKind},
-    os::unix::fs::{FileTypeExt, PermissionsExt, chown, symlink},
+    os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown, symlink},
     path::{Path, PathBuf},
 };
 
@@ -119,6 +119,18 @@ pub(crate) fn make_empty_dir(folder: &Path, group: Option<u32>) -> io::Result<()
     fs::create_dir_all(folder)?;
     give_to(folder, group)?;
     fs::set_permissions(folder, fs::Permissions::from_mode(if group.is_some() { 0o2777 } else { 0o777 }))
+}
+
+/// The bytes that a folder takes on disk, links not followed.
+pub(crate) fn size_of(folder: &Path) -> io::Result<u64> {
+    let mut sum = 0;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let found = entry.metadata()?;
+        // Blocks, not lengths: a file with holes takes less than it says.
+        sum += if found.is_dir() { size_of(&entry.path())? } else { found.blocks() * 512 };
+    }
+    Ok(sum)
 }
 
 /// Why a path of the host is not what the pod says it is.

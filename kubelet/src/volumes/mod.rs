@@ -15,7 +15,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use api::k8s::api::core::v1::{PodSpec, Volume, VolumeProjection};
+use api::{
+    k8s::api::core::v1::{PodSpec, Volume, VolumeProjection},
+    quantity::amount,
+};
 use jiff::SignedDuration;
 
 use crate::compose::Needs;
@@ -24,6 +27,31 @@ pub use content::{ContentError, Given, content_of};
 
 /// How often volumes that may change are looked at again.
 pub const REFRESH: SignedDuration = SignedDuration::from_secs(60);
+
+/// How often volumes with a size limit are measured.
+pub const MEASURE: SignedDuration = SignedDuration::from_secs(10);
+
+/// The size limit of a volume on disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// The volume.
+    pub volume: String,
+    /// So many bytes.
+    pub bytes: u64,
+    /// The same as the pod says it.
+    pub text: String,
+}
+
+/// The size limits of a pod's empty folders on disk; those in memory have theirs from the kernel.
+pub fn limits_of(spec: &PodSpec) -> Vec<Limit> {
+    let limit = |volume: &Volume| {
+        let source = volume.empty_dir.as_ref().filter(|it| it.medium.as_deref() != Some("Memory"))?;
+        let asked = source.size_limit.as_ref()?;
+        let bytes = u64::try_from(amount(asked).value()).ok().filter(|it| *it > 0)?;
+        Some(Limit { volume: volume.name.clone(), bytes, text: asked.0.clone() })
+    };
+    spec.volumes.iter().flatten().filter_map(limit).collect()
+}
 
 /// Files of a volume by their path inside it.
 pub type Files = BTreeMap<String, File>;

@@ -15,7 +15,7 @@ use crate::{
     observed::{Observed, Target},
     plan::{self, Action},
     probes::{self, Aim, Kind},
-    volumes::{TokenNeed, disk},
+    volumes::{self, TokenNeed, disk},
 };
 
 use super::{
@@ -46,6 +46,7 @@ pub(super) fn begin(
             (Target::Volumes, prepare::write_volumes(shared, pod, addresses, tokens.clone()).boxed())
         }
         Action::RemoveVolumes => (Target::Volumes, remove_volumes(shared, pod).boxed()),
+        Action::MeasureVolumes => (Target::Usage, measure(shared, pod).boxed()),
         Action::CreateSandbox => (Target::Sandbox, prepare::create_sandbox(shared, pod).boxed()),
         Action::StartSandbox(id) => {
             let address = observed.sandbox.facts().and_then(|it| it.address);
@@ -216,6 +217,17 @@ async fn remove_volumes(shared: Arc<Shared>, pod: Arc<Pod>) -> Outcome {
     let folder = pod_folder(&shared, &pod);
     let removed = shared.tasks.spawn_blocking("removing volumes", move || disk::remove_folder(&folder));
     Outcome::VolumesRemoved(prepare::joined(removed).await)
+}
+
+/// Measures the folders that have a size limit; one that cannot be measured counts as empty.
+async fn measure(shared: Arc<Shared>, pod: Arc<Pod>) -> Outcome {
+    let folder = pod_folder(&shared, &pod);
+    let limits = pod.spec.as_ref().map(volumes::limits_of).unwrap_or_default();
+    let work = shared.tasks.spawn_blocking("measuring volumes", move || {
+        let size = |name: &str| disk::size_of(&volumes::folder_of(&folder, name)).unwrap_or(0);
+        limits.iter().map(|limit| (limit.volume.clone(), size(&limit.volume))).collect::<Vec<_>>()
+    });
+    Outcome::Measured(work.await.ok().flatten().unwrap_or_default())
 }
 
 async fn delete(shared: Arc<Shared>, pod: Arc<Pod>) -> Outcome {

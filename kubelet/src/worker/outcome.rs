@@ -9,9 +9,9 @@ use crate::{
     cluster::{ClusterError, Token},
     container_runtime::{Container, ContainerId, Exit, RuntimeError, State},
     events::{self, Event},
-    observed::{End, Hook, Observed, Sandbox, SandboxFacts, Target, Trouble, Volumes},
+    observed::{End, Eviction, Hook, Observed, Sandbox, SandboxFacts, Target, Trouble, Volumes},
     probes::{self, Kind, Success},
-    volumes::TokenNeed,
+    volumes::{self, TokenNeed},
 };
 
 use super::{execute, trouble};
@@ -34,6 +34,8 @@ pub enum Outcome {
     VolumesWritten(Result<BTreeMap<TokenNeed, Token>, String>),
     /// The pod's volumes were removed.
     VolumesRemoved(Result<(), String>),
+    /// The folders with a size limit were measured: names and bytes.
+    Measured(Vec<(String, u64)>),
     /// A container was made.
     Created {
         /// Its name in the pod.
@@ -151,6 +153,7 @@ pub(crate) fn apply(pod: &Pod, observed: &mut Observed, outcome: Outcome, now: T
         Outcome::SandboxStarted { id, result } => sandbox_started(observed, &id, result, now),
         Outcome::VolumesWritten(result) => volumes_written(observed, result.map(drop), now),
         Outcome::VolumesRemoved(result) => volumes_removed(observed, result, now),
+        Outcome::Measured(sizes) => measured(pod, observed, &sizes, now),
         Outcome::Created { container, result } => created(observed, &container, result, now),
         Outcome::Started { container, id, result, at } => started(observed, &container, &id, result, at),
         Outcome::HookRan { container, id, kind, result } => hook_ran(observed, &container, id, kind, result),
@@ -250,6 +253,22 @@ fn volumes_removed(observed: &mut Observed, result: Result<(), String>, now: Tim
     }
     Vec::new()
 }
+
+fn measured(pod: &Pod, observed: &mut Observed, sizes: &[(String, u64)], now: Timestamp) -> Vec<Event> {
+    observed.measured_at = Some(now);
+    let limits = pod.spec.as_ref().map(volumes::limits_of).unwrap_or_default();
+    let size_of = |name: &str| sizes.iter().find(|(volume, _)| volume == name).map_or(0, |(_, size)| *size);
+    let Some(over) = limits.into_iter().find(|it| size_of(&it.volume) > it.bytes) else { return Vec::new() };
+    let message =
+        format!("Usage of EmptyDir volume \"{}\" exceeds the limit \"{}\".", over.volume, over.text);
+    let event = events::warning(EVICTED, message.clone());
+    let first = observed.eviction.is_none();
+    observed.eviction.get_or_insert(Eviction { reason: EVICTED, message });
+    if first { vec![event] } else { Vec::new() }
+}
+
+/// The reason of a pod that had to leave its node.
+const EVICTED: &str = "Evicted";
 
 fn created(
     observed: &mut Observed,

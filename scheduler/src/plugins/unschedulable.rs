@@ -14,7 +14,7 @@ impl Plugin for NodeUnschedulable {
     }
     fn filter(&self, pod: &PodInfo, node: &NodeInfo) -> Result<(), Vec<Reject>> {
         let spec = node.node().and_then(|it| it.spec.as_ref());
-        if !spec.is_some_and(|it| it.unschedulable == Some(true)) {
+        if spec.is_none_or(|it| it.unschedulable != Some(true)) {
             return Ok(());
         }
         let taint = Taint {

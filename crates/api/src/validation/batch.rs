@@ -111,6 +111,9 @@ fn time_zone(errors: &mut Errors, path: &Path, zone: Option<&str>) {
                 "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones";
             errors.push(Error::invalid(path, zone, detail));
         }
+        Some(zone) if jiff::tz::TimeZone::get(zone).is_err() => {
+            errors.push(Error::invalid(path, zone, format!("unknown time zone {zone}")));
+        }
         _ => {}
     }
 }

@@ -17,7 +17,7 @@ struct Script {
 
 impl Script {
     fn new() -> Self {
-        Self { queue: Queue::default(), start: Instant::now() }
+        Self { queue: Queue::default(), start: daemon::clock::instant() }
     }
     fn at(&self, millis: u64) -> Instant {
         self.start + Duration::from_millis(millis)

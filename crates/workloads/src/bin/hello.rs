@@ -20,6 +20,12 @@ use workloads::hello::{
 /// How many requests are answered at once; more wait to be accepted.
 const WORKERS: usize = 16;
 
+/// Waits where the user asked for a wait: with no engine of tasks, a thread that sleeps is the simplest timer.
+#[allow(clippy::disallowed_methods, reason = "the delays are what the user asked for")]
+fn pause(period: Duration) {
+    thread::sleep(period);
+}
+
 const STACK: usize = 128 * 1024;
 
 /// How long a client may take to send its request or to take the answer.
@@ -43,7 +49,7 @@ fn start() -> Result<(), String> {
     let settings = Settings::read(env::args().skip(1), |name| env::var(name).ok(), host.trim())?;
     if settings.once {
         log(&greeting(&settings));
-        thread::sleep(settings.start_delay);
+        pause(settings.start_delay);
         return Ok(());
     }
     // Threads inherit the mask, so it is set before there are any, and only this one is told of signals.
@@ -61,7 +67,7 @@ fn start() -> Result<(), String> {
     let signal = signals.wait().map_err(|error| format!("failed to wait for signals: {error}"))?;
     log(&format!("{signal}: stopping in {:?}", settings.stop_delay));
     server.app().stop();
-    thread::sleep(settings.stop_delay);
+    pause(settings.stop_delay);
     Ok(())
 }
 
@@ -124,7 +130,7 @@ impl Server {
 /// What is to be done before answering.
 fn work(deed: &Deed) {
     match deed {
-        Deed::Wait(period) => thread::sleep(*period),
+        Deed::Wait(period) => pause(*period),
         Deed::Burn(period) => {
             let began = now();
             while began.elapsed() < *period {

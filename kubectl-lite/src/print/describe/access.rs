@@ -22,23 +22,46 @@ pub(super) fn role(out: &mut Text, object: &Value) {
     out.line(0, "PolicyRule:");
     out.line(1, "Resources\tNon-Resource URLs\tResource Names\tVerbs");
     out.line(1, "---------\t-----------------\t--------------\t-----");
-    let mut lines: Vec<Line> = items(object, "rules").iter().flat_map(rule_lines).collect();
-    lines.sort();
+    let mut lines: Vec<Line> = Vec::new();
+    for line in items(object, "rules").iter().flat_map(rule_lines) {
+        match lines.iter_mut().find(|it| it.is_about_the_same(&line)) {
+            Some(known) => known.verbs.extend(line.verbs),
+            None => lines.push(line),
+        }
+    }
+    lines.sort_by_key(Line::order);
     for Line { verbs, names, urls, name, .. } in lines {
-        out.line(1, format!("{name}\t{urls}\t{names}\t{verbs}"));
+        out.line(1, format!("{name}\t{urls}\t{names}\t[{}]", verbs.join(" ")));
     }
 }
 
-/// A rule for one resource; rules are shown in the order of what may be done.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// A rule for one resource.
+#[derive(Debug)]
 struct Line {
-    verbs: String,
+    verbs: Vec<String>,
     group: String,
-    /// The name with an end mark: upstream sorts lists as they are written, brackets included.
-    key: String,
     name: String,
     names: String,
     urls: String,
+}
+
+impl Line {
+    /// Rules are shown in the order of what may be done, sorted as they are written, brackets included.
+    fn order(&self) -> [String; 4] {
+        [
+            format!("{}]", self.verbs.join(" ")),
+            self.group.clone(),
+            format!("{}]", self.name),
+            self.names.clone(),
+        ]
+    }
+
+    /// Whether both can be one line, with the verbs of both.
+    fn is_about_the_same(&self, other: &Self) -> bool {
+        !self.name.is_empty()
+            && (&self.group, &self.name, &self.names, &self.urls)
+                == (&other.group, &other.name, &other.names, &other.urls)
+    }
 }
 
 /// One line for each resource that a rule speaks of.
@@ -46,9 +69,8 @@ fn rule_lines(rule: &Value) -> Vec<Line> {
     let listed =
         |path: &str| format!("[{}]", items(rule, path).iter().map(plain).collect::<Vec<_>>().join(" "));
     let line = |group: &str, name: String| Line {
-        verbs: listed("verbs"),
+        verbs: items(rule, "verbs").iter().map(plain).collect(),
         group: group.to_owned(),
-        key: format!("{name}]"),
         name,
         names: listed("resourceNames"),
         urls: listed("nonResourceURLs"),

@@ -18,9 +18,14 @@ pub(super) fn containers(out: &mut Text, level: usize, heading: &str, list: &[Va
     out.line(level, format_args!("{heading}:{}", if list.is_empty() { " <none>" } else { "" }));
     for container in list {
         let name = text(container, "name");
-        out.line(level + 1, format_args!("{name}:"));
-        one(out, level + 2, container, statuses.of(name));
+        out.line(1, format_args!("{}{name}:", name_pad(level)));
+        one(out, 2, container, statuses.of(name));
     }
+}
+
+/// In templates, which stand one level in, names do so by a single space, as upstream writes them.
+pub(super) fn name_pad(level: usize) -> &'static str {
+    if level == 0 { "" } else { " " }
 }
 
 fn one(out: &mut Text, level: usize, container: &Value, status: Option<&Value>) {

@@ -51,16 +51,24 @@ fn item(out: &mut Text, level: usize, value: &Value) {
     }
 }
 
-/// `clusterIPs` becomes `Cluster I Ps` at upstream; here words stay whole: `Cluster IPs`.
+/// Words that are written in capitals.
+const ACRONYMS: [&str; 4] = ["API", "URL", "UID", "GUID"];
+
+/// `resourceVersion` becomes `Resource Version`, `uid` becomes `UID`. Upstream makes `Cluster I Ps` of `clusterIPs`;
+/// here words stay whole.
 fn spaced(name: &str) -> String {
-    let mut words = String::new();
+    let mut words: Vec<String> = Vec::new();
     let mut before = None;
     for letter in name.chars() {
-        if letter.is_uppercase() && before.is_some_and(|it: char| it.is_lowercase()) {
-            words.push(' ');
+        let begins = letter.is_uppercase() && before.is_some_and(|it: char| it.is_lowercase());
+        match words.last_mut() {
+            Some(word) if !begins => word.push(letter),
+            _ => words.push(letter.to_uppercase().collect()),
         }
-        words.push(if before.is_none() { letter.to_ascii_uppercase() } else { letter });
         before = Some(letter);
     }
-    words
+    let shown = words
+        .into_iter()
+        .map(|it| if ACRONYMS.contains(&it.to_uppercase().as_str()) { it.to_uppercase() } else { it });
+    shown.collect::<Vec<_>>().join(" ")
 }

@@ -53,6 +53,7 @@ pub(crate) fn describe(resource: &Resource, object: &Value, around: &Around, now
         ("", "Pod") => pod::pod(&mut text, object, now),
         ("", "Node") => node::node(&mut text, object, around, now),
         ("", "Service") => service::service(&mut text, object, around),
+        ("", "Endpoints") => service::old_endpoints(&mut text, object),
         ("", "ConfigMap") => config::config_map(&mut text, object),
         ("", "Secret") => config::secret(&mut text, object),
         ("", "ServiceAccount") => access::service_account(&mut text, object),

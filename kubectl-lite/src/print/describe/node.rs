@@ -9,6 +9,7 @@ use api::quantity::Amount;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::PodSpec;
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 const ROLE: &str = "node-role.kubernetes.io/";
 
@@ -78,7 +79,7 @@ fn conditions(out: &mut Text, object: &Value) {
             or_none(text(it, "reason")),
             or_none(text(it, "message")),
         ];
-        out.line(1, format!("{} ", cells.join(" \t")));
+        out.line(1, cells.join(" \t"));
     }
 }
 
@@ -100,55 +101,59 @@ fn system(out: &mut Text, object: &Value) {
     }
 }
 
-/// What one pod asks for, or all of them together.
-#[derive(Clone, Copy, Default)]
-struct Asked {
-    cpu: [Amount; 2],
-    memory: [Amount; 2],
-}
+/// Requests and limits by resource.
+type Asked = BTreeMap<String, [Amount; 2]>;
+
+/// The resources that are always shown.
+const USUAL: [&str; 3] = ["cpu", "memory", "ephemeral-storage"];
 
 fn asked_by(pod: &Value) -> Asked {
     let Ok(spec) = serde_json::from_value::<PodSpec>(pod["spec"].clone()) else { return Asked::default() };
-    let (requests, limits) = (requests(&spec), limits(&spec));
-    let of = |name: &str| [&requests, &limits].map(|it| it.get(name).copied().unwrap_or_default());
-    Asked { cpu: of("cpu"), memory: of("memory") }
+    let mut asked = Asked::default();
+    for (side, amounts) in [requests(&spec), limits(&spec)].into_iter().enumerate() {
+        amounts.into_iter().for_each(|(name, amount)| asked.entry(name).or_default()[side] = amount);
+    }
+    asked
 }
 
 fn pods(out: &mut Text, object: &Value, pods: &[Value], now: Timestamp) {
-    let allocatable =
-        |name: &str| Amount::parse(&plain(&object["status"]["allocatable"][name])).unwrap_or_default();
-    let (cpu, memory) = (allocatable("cpu"), allocatable("memory"));
     let running = |it: &&Value| !matches!(text(it, "status.phase"), "Succeeded" | "Failed");
     let pods: Vec<&Value> = pods.iter().filter(running).collect();
     out.line(0, format_args!("Non-terminated Pods:\t({} in total)", pods.len()));
-    out.line(1, "Namespace\tName\tCPU Requests\tCPU Limits\tMemory Requests\tMemory Limits\tAge");
-    out.line(1, "---------\t----\t------------\t----------\t---------------\t-------------\t---");
+    out.line(1, "Namespace\tName\t\tCPU Requests\tCPU Limits\tMemory Requests\tMemory Limits\tAge");
+    out.line(1, "---------\t----\t\t------------\t----------\t---------------\t-------------\t---");
     let mut total = Asked::default();
     for pod in pods {
         let asked = asked_by(pod);
-        for side in 0..2 {
-            total.cpu[side] = total.cpu[side] + asked.cpu[side];
-            total.memory[side] = total.memory[side] + asked.memory[side];
-        }
-        let cells = [cpu_cell(asked.cpu[0], cpu), cpu_cell(asked.cpu[1], cpu)];
-        let more = [memory_cell(asked.memory[0], memory), memory_cell(asked.memory[1], memory)];
+        let cells = [cells(object, &asked, "cpu"), cells(object, &asked, "memory")].join("\t");
         let (namespace, name) = (text(pod, "metadata.namespace"), text(pod, "metadata.name"));
-        out.line(
-            1,
-            format!("{namespace}\t{name}\t{}\t{}\t{}", cells.join("\t"), more.join("\t"), age(pod, now)),
-        );
+        out.line(1, format!("{namespace}\t{name}\t\t{cells}\t{}", age(pod, now)));
+        for (name, amounts) in asked {
+            let sum = total.entry(name).or_default();
+            (0..2).for_each(|side| sum[side] = sum[side] + amounts[side]);
+        }
     }
-    totals(out, &total, cpu, memory);
+    totals(out, object, &total);
 }
 
-fn totals(out: &mut Text, total: &Asked, cpu: Amount, memory: Amount) {
+fn totals(out: &mut Text, object: &Value, total: &Asked) {
     out.line(0, "Allocated resources:");
     out.line(1, "(Total limits may be over 100 percent, i.e., overcommitted.)");
     out.line(1, "Resource\tRequests\tLimits");
     out.line(1, "--------\t--------\t------");
-    out.line(1, format!("cpu\t{}\t{}", cpu_cell(total.cpu[0], cpu), cpu_cell(total.cpu[1], cpu)));
-    let cells = [memory_cell(total.memory[0], memory), memory_cell(total.memory[1], memory)];
-    out.line(1, format!("memory\t{}\t{}", cells[0], cells[1]));
+    USUAL.iter().for_each(|name| out.line(1, format!("{name}\t{}", cells(object, total, name))));
+    let others = at(object, "status.allocatable").as_object().into_iter().flatten().map(|(name, _)| name);
+    for name in others.filter(|it| *it != "pods" && !USUAL.contains(&it.as_str())) {
+        let [requests, limits] = total.get(name).copied().unwrap_or_default().map(|it| it.value());
+        out.line(1, format!("{name}\t{requests}\t{limits}"));
+    }
+}
+
+/// Requests and limits, each with its share of what the node has.
+fn cells(object: &Value, asked: &Asked, name: &str) -> String {
+    let whole = Amount::parse(&plain(&object["status"]["allocatable"][name])).unwrap_or_default();
+    let cell = |part: Amount| if name == "cpu" { cpu_cell(part, whole) } else { bytes_cell(part, whole) };
+    asked.get(name).copied().unwrap_or_default().map(cell).join("\t")
 }
 
 fn share(part: i64, whole: i64) -> i64 {
@@ -161,7 +166,7 @@ fn cpu_cell(part: Amount, whole: Amount) -> String {
     format!("{shown} ({}%)", share(millis, whole.milli_value()))
 }
 
-fn memory_cell(part: Amount, whole: Amount) -> String {
+fn bytes_cell(part: Amount, whole: Amount) -> String {
     let bytes = part.value();
     let units = ["", "Ki", "Mi", "Gi", "Ti"];
     let (mut shown, mut unit) = (bytes, 0);

@@ -53,6 +53,32 @@ fn ports(out: &mut Text, port: &Value, around: &Around) {
     out.field(0, "Endpoints", endpoints(&around.endpoint_slices, name));
 }
 
+/// The older form of a service's endpoints.
+pub(super) fn old_endpoints(out: &mut Text, object: &Value) {
+    out.head(object);
+    out.line(0, "Subsets:");
+    for subset in items(object, "subsets") {
+        let addresses = |path: &str| {
+            let all: Vec<&str> = items(subset, path).iter().map(|it| text(it, "ip")).collect();
+            or_none(&all.join(",")).to_owned()
+        };
+        out.field(1, "Addresses", addresses("addresses"));
+        out.field(1, "NotReadyAddresses", addresses("notReadyAddresses"));
+        let ports = items(subset, "ports");
+        if ports.is_empty() {
+            continue;
+        }
+        out.line(1, "Ports:");
+        out.line(2, "Name\tPort\tProtocol");
+        out.line(2, "----\t----\t--------");
+        for port in ports {
+            let name = Some(text(port, "name")).filter(|it| !it.is_empty()).unwrap_or("<unset>");
+            out.line(2, format!("{name}\t{}\t{}", number(port, "port"), text(port, "protocol")));
+        }
+    }
+    out.line(0, "");
+}
+
 /// The ready addresses behind a port, the first three of them.
 fn endpoints(slices: &[Value], name: Option<&str>) -> String {
     let mut found = Vec::new();

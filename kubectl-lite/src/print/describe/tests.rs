@@ -169,8 +169,8 @@ fn nodes_add_up_what_pods_ask_for() {
         "Roles:              worker",
         "Taints:             k=v:NoSchedule",
         "Non-terminated Pods:          (1 in total)",
-        "p     500m (25%)    0 (0%)      256Mi (25%)      0 (0%)         <unknown>",
-        "  cpu       500m (25%)   0 (0%)",
+        "p       500m (25%)    0 (0%)      256Mi (25%)      0 (0%)         <unknown>",
+        "  cpu                500m (25%)   0 (0%)",
     ] {
         assert!(text.contains(line), "{line} in {text}");
     }
@@ -179,7 +179,7 @@ fn nodes_add_up_what_pods_ask_for() {
 #[test]
 fn other_kinds_are_shown_field_by_field() {
     check(
-        json!({"apiVersion": "v1", "kind": "Endpoints", "metadata": {"name": "x", "resourceVersion": "1"},
+        json!({"apiVersion": "v1", "kind": "PodTemplate", "metadata": {"name": "x", "resourceVersion": "1"},
             "subsets": [{"addresses": [{"ip": "a"}], "clusterIPs": ["b", "c"]}]}),
         &Around::default(),
         "
@@ -187,7 +187,7 @@ Name:         x
 Labels:       <none>
 Annotations:  <none>
 API Version:  v1
-Kind:         Endpoints
+Kind:         PodTemplate
 Metadata:
   Resource Version:  1
 Subsets:

@@ -1,6 +1,7 @@
 //! Volumes of pods, claims, and persistent volumes.
 
 use super::Around;
+use super::container::name_pad;
 use super::text::{NONE, Text, number, or_none, plain, selector};
 use crate::print::{at, items, text};
 use serde_json::Value;
@@ -12,8 +13,8 @@ pub(super) fn volumes(out: &mut Text, level: usize, list: &[Value]) {
     }
     out.line(level, "Volumes:");
     for volume in list {
-        out.line(level + 1, format_args!("{}:", text(volume, "name")));
-        source(out, level + 2, volume);
+        out.line(1, format_args!("{}{}:", name_pad(level), text(volume, "name")));
+        source(out, 2, volume);
     }
 }
 

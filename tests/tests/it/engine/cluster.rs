@@ -1,7 +1,6 @@
 //! One cluster of one test, from `skiff up` to `skiff down`, and the ways to use it.
 
 use super::{docker, process};
-use k8s_openapi::List;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Node, Pod};
 use serde_json::Value;
@@ -22,7 +21,13 @@ pub(super) struct Cluster {
     home: PathBuf,
 }
 
-/// A node's `status` command line, for tests to speak of what they wait for.
+/// What `kubectl get -o json` prints of several objects; its kind is `List`, whatever they are.
+#[derive(serde::Deserialize)]
+struct Items<T> {
+    items: Vec<T>,
+}
+
+/// Says what a test does, for those who watch it.
 pub(super) fn say(text: &str) {
     eprintln!("    {text}");
 }
@@ -115,13 +120,13 @@ impl Cluster {
 
     pub(super) fn try_pods(&self, selector: &str) -> Result<Vec<Pod>, String> {
         let json = self.try_kubectl(&["get", "pods", "-l", selector, "-o", "json"], "")?;
-        let list: List<Pod> = serde_json::from_str(&json).map_err(|it| it.to_string())?;
+        let list: Items<Pod> = serde_json::from_str(&json).map_err(|it| it.to_string())?;
         Ok(list.items)
     }
 
     /// The nodes.
     pub(super) fn nodes(&self) -> Vec<Node> {
-        let list: List<Node> = self.json(&["get", "nodes"]);
+        let list: Items<Node> = self.json(&["get", "nodes"]);
         list.items
     }
 
