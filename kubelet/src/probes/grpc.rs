@@ -3,10 +3,11 @@
 //! The messages (`grpc.health.v1.Health/Check`) have one field each, so they are written and read here by hand.
 
 use bytes::{BufMut, Bytes, BytesMut};
+use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::client::conn::http2;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::net::TcpStream;
+use hyper::{client::conn::http2, rt::Executor};
+use hyper_util::rt::TokioIo;
+use tokio::{net::TcpStream, sync::mpsc};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -24,7 +25,8 @@ const LONGEST_ANSWER: usize = 4096;
 /// Asks for the health of a service (of the whole server when it is empty); why it is not serving.
 pub(super) async fn check(host: &str, port: u16, service: &str) -> Result<(), BoxError> {
     let stream = TcpStream::connect((host, port)).await?;
-    let (mut sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await?;
+    let (begun, mut begins) = mpsc::unbounded_channel();
+    let (mut sender, connection) = http2::handshake(Inside(begun), TokioIo::new(stream)).await?;
     let request = http::Request::post(format!("http://{host}:{port}{PATH}"))
         .header("content-type", "application/grpc")
         .header("te", "trailers")
@@ -37,11 +39,26 @@ pub(super) async fn check(host: &str, port: u16, service: &str) -> Result<(), Bo
         let code = refused.or_else(|| body.trailers().and_then(code_of));
         verdict_of(code.as_deref(), &body.to_bytes())
     };
-    tokio::pin!(answer, connection);
-    // The connection has to be driven until the answer is there.
-    tokio::select! {
-        answer = &mut answer => answer,
-        ended = &mut connection => { ended?; answer.await }
+    // The connection, and what it begins, run here until the answer is there: nothing outlives the probe.
+    let mut work = FuturesUnordered::from_iter([async { drop(connection.await) }.boxed()]);
+    tokio::pin!(answer);
+    loop {
+        tokio::select! {
+            answer = &mut answer => return answer,
+            Some(task) = begins.recv() => work.push(task),
+            Some(()) = work.next() => {}
+        }
+    }
+}
+
+/// Hands what a connection begins to the one who drives it.
+#[derive(Clone)]
+struct Inside(mpsc::UnboundedSender<BoxFuture<'static, ()>>);
+
+impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Inside {
+    fn execute(&self, task: F) {
+        // Nobody to drive it means that the probe is over.
+        let _over = self.0.send(task.boxed());
     }
 }
 
