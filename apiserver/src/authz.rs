@@ -1,9 +1,10 @@
 //! Whether a request may go on: the node authorizer, then roles and bindings.
 
-use crate::request::{ResourcePath, Verb};
+use crate::request::ResourcePath;
 use crate::state::State;
 use access::{Attributes, Decision, ResourceTarget, UserInfo};
 use api::ApiError;
+use api::selector::FieldRequirement;
 
 /// Decides a question, of a request or of a review.
 pub(crate) fn decide(state: &State, attributes: &Attributes<'_>) -> Decision {
@@ -15,14 +16,13 @@ pub(crate) fn check_resource(
     state: &State,
     user: &UserInfo,
     path: &ResourcePath,
-    pinned: Option<&str>,
+    fields: &[FieldRequirement],
 ) -> Result<(), ApiError> {
-    let collection = matches!(path.verb, Verb::List | Verb::Watch | Verb::DeleteCollection);
-    let name = if collection && path.name.is_empty() { pinned.unwrap_or_default() } else { &path.name };
     let target = ResourceTarget::of(&path.group, &path.version, &path.resource)
         .subresource(&path.subresource)
         .in_namespace(&path.namespace)
-        .named(name);
+        .named(&path.name)
+        .selecting(fields);
     check(state, &Attributes::resource(user, path.verb.name(), target))
 }
 

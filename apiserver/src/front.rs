@@ -3,7 +3,6 @@
 //! Start at [`Front::serve`]. HTTPS and callers in this process come through here alike.
 
 use crate::authn::{self, Identity};
-use crate::cache::selection::Selection;
 use crate::handlers;
 use crate::metrics::Answered;
 use crate::request::{self, Query, ResourcePath, Route, Verb};
@@ -11,6 +10,7 @@ use crate::respond::{self, Answer, Response};
 use crate::state::State;
 use crate::{authz, endpoints};
 use access::UserInfo;
+use api::selector::{FieldRequirement, FieldSelector};
 use api::{ApiError, Kind};
 use axum::Router;
 use axum::body::Body;
@@ -56,7 +56,7 @@ impl Front {
             Route::NotAllowed => Err(ApiError::method_not_allowed()),
             Route::Other(path) => self.other(&user, path, request).await,
             Route::Resource(path) => {
-                authz::check_resource(state, &user, &path, pinned_name(&path, &query).as_deref())?;
+                authz::check_resource(state, &user, &path, &selected(&path, &query))?;
                 let (parts, body) = request.into_parts();
                 handlers::handle(state, path, query, user, parts, body).await
             }
@@ -80,12 +80,12 @@ fn known_plural(path: &ResourcePath) -> &'static str {
     Kind::find(&path.group, &path.version, &path.resource).map_or("", |it| it.row().plural)
 }
 
-/// The name that a field selector pins: rights to single objects count for such lists, too.
-fn pinned_name(path: &ResourcePath, query: &Query) -> Option<String> {
+/// What a list or a watch selects by field: rights to single objects, or to the pods of a node, count for it, too.
+fn selected(path: &ResourcePath, query: &Query) -> Vec<FieldRequirement> {
     if !matches!(path.verb, Verb::List | Verb::Watch | Verb::DeleteCollection) {
-        return None;
+        return Vec::new();
     }
-    let fields = api::selector::FieldSelector::parse(query.get("fieldSelector")?).ok()?;
-    let selection = Selection { fields, ..Selection::default() };
-    selection.pinned_name().map(str::to_owned)
+    // A selector that makes no sense is refused where it is used; here it selects nothing.
+    let parsed = query.get("fieldSelector").and_then(|it| FieldSelector::parse(it).ok());
+    parsed.unwrap_or_default().0
 }

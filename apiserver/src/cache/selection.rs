@@ -47,12 +47,6 @@ impl Selection {
         let field = "metadata.name".to_owned();
         self.fields.0.push(api::selector::FieldRequirement { field, value: name.to_owned(), equal: true });
     }
-
-    /// The one name that can match, if a field selector pins it.
-    pub(crate) fn pinned_name(&self) -> Option<&str> {
-        let pins = |it: &&api::selector::FieldRequirement| it.equal && it.field == "metadata.name";
-        self.fields.0.iter().find(pins).map(|it| it.value.as_str())
-    }
 }
 
 fn check_field(kind: Kind, field: &str) -> Result<(), ApiError> {

@@ -80,7 +80,12 @@ async fn follow(mut watcher: Watcher, informer: Arc<Informer>, random: Random) {
                 informer.take(update);
             }
             Err(error) => {
-                tracing::debug!(%error, "watch broke; will resume");
+                match error.refusal() {
+                    Some(refusal) if !refusal.is_expired() => {
+                        tracing::warn!(%error, "failed to follow; will retry")
+                    }
+                    _ => tracing::debug!(%error, "watch broke; will resume"),
+                }
                 clock::sleep(random.jitter(wait, 0.5)).await;
                 wait = (wait * 2).min(LONGEST_WAIT);
             }
