@@ -6,7 +6,7 @@ use crate::documents;
 use crate::request::Query;
 use crate::respond::{self, Answer, Response};
 use crate::state::State;
-use api::{ApiError, Kind};
+use api::{ApiError, Kind, path};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State as Shared};
@@ -40,11 +40,11 @@ pub(crate) fn router(state: Arc<State>) -> Router {
         .route("/livez", get(|it, query| health("livez", it, query)))
         .route("/readyz", get(|it, query| health("readyz", it, query)))
         .route("/{endpoint}/{check}", get(one_check))
-        .route("/api", get(core))
-        .route("/apis", get(groups))
-        .route("/apis/{group}", get(group))
-        .route("/api/{version}", get(core_resources))
-        .route("/apis/{group}/{version}", get(resources))
+        .route(path::CORE, get(core))
+        .route(path::GROUPS, get(groups))
+        .route(&path::group("{group}"), get(group))
+        .route(&path::group_version("", "{version}"), get(core_resources))
+        .route(&path::group_version("{group}", "{version}"), get(resources))
         .route("/openapi/v2", get(openapi_v2))
         .route("/openapi/v3", get(openapi_index))
         .route("/openapi/v3/{*root}", get(openapi_v3))
@@ -69,10 +69,11 @@ fn document(headers: &HeaderMap, value: &Value) -> Response {
 
 async fn root(Shared(it): Shared<Endpoints>, headers: HeaderMap) -> Response {
     let versions = it.discovery.versions.iter().flat_map(|it| match it.group {
-        "" => vec![format!("/api/{}", it.version)],
-        group => vec![format!("/apis/{group}"), format!("/apis/{group}/{}", it.version)],
+        "" => vec![path::group_version("", it.version)],
+        group => vec![path::group(group), path::group_version(group, it.version)],
     });
-    let fixed = ["/.well-known/openid-configuration", "/api", "/apis", "/healthz", "/livez", "/metrics"];
+    let fixed =
+        ["/.well-known/openid-configuration", path::CORE, path::GROUPS, "/healthz", "/livez", "/metrics"];
     let last = ["/openapi/v2", "/openapi/v3", "/openid/v1/jwks", "/readyz", "/version"];
     let mut paths: Vec<String> = fixed.into_iter().chain(last).map(str::to_owned).chain(versions).collect();
     paths.sort();

@@ -10,6 +10,17 @@ use crate::resources::{Kind, Row, Subresource};
 /// Prefix of everything the API server stores.
 pub const REGISTRY: &str = "/registry/";
 
+/// Where the versions of the core group are listed.
+pub const CORE: &str = "/api";
+
+/// Where the other groups are listed.
+pub const GROUPS: &str = "/apis";
+
+/// `/apis/GROUP`, where the versions of a group are listed; also a route's pattern, when `group` is a placeholder.
+pub fn group(group: &str) -> String {
+    format!("{GROUPS}/{group}")
+}
+
 /// `/api/v1` or `/apis/GROUP/VERSION`.
 pub fn group_version(group: &str, version: &str) -> String {
     if group.is_empty() { format!("/api/{version}") } else { format!("/apis/{group}/{version}") }

@@ -9,8 +9,8 @@ use serde_json::Value;
 
 /// Every kind of the server, each in its group's preferred version first.
 pub(super) async fn discover(session: &Session) -> Result<Vec<Resource>> {
-    let core = session.json(Call::get("/api").accept(DISCOVERY)).await?;
-    let named = session.json(Call::get("/apis").accept(DISCOVERY)).await?;
+    let core = session.json(Call::get(api::path::CORE).accept(DISCOVERY)).await?;
+    let named = session.json(Call::get(api::path::GROUPS).accept(DISCOVERY)).await?;
     if core["kind"] == "APIGroupDiscoveryList" && named["kind"] == "APIGroupDiscoveryList" {
         let groups = [core, named];
         return Ok(groups.iter().flat_map(aggregated).collect());
