@@ -108,13 +108,22 @@ pub(crate) fn impersonated(
     let texts = |name: &str| {
         headers.get_all(name).iter().filter_map(|it| it.to_str().ok()).map(str::to_owned).collect::<Vec<_>>()
     };
-    let Some(name) = texts("impersonate-user").into_iter().next() else { return Ok(user.clone()) };
+    let Some(name) = texts("impersonate-user").into_iter().next() else {
+        let wants = headers.keys().any(|it| it.as_str().starts_with("impersonate-"));
+        return if wants { Err(nobody_to_impersonate()) } else { Ok(user.clone()) };
+    };
     let groups = texts("impersonate-group");
     let uid = texts("impersonate-uid").into_iter().next().unwrap_or_default();
     let extra = extra_of(headers);
     let who = UserInfo { name, uid, groups, extra };
     check_impersonation(state, user, &who)?;
     Ok(Arc::new(completed(who)))
+}
+
+/// Groups, a UID or extra fields without a user. To go on as oneself would be more than what was asked for.
+fn nobody_to_impersonate() -> ApiError {
+    let message = "Internal error: requested impersonation of groups, a UID or extra fields without a user";
+    ApiError::new(500, api::status::reason::INTERNAL_ERROR, message)
 }
 
 fn extra_of(headers: &HeaderMap) -> BTreeMap<String, Vec<String>> {

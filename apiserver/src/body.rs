@@ -136,13 +136,15 @@ pub(crate) fn decode(
         let tree = serde_json::from_slice(json).unwrap_or(Value::Null);
         undecodable(kind, &tree, &error)
     };
+    let strategy = kind.row().strategy;
     if validation == FieldValidation::Ignore {
-        return kind.decode(json).map_err(refused);
+        let mut object = kind.decode(json).map_err(refused)?;
+        strategy.prune(&mut object);
+        return Ok(object);
     }
-    let duplicates = strict::duplicates(json).map_err(refused)?;
-    let mut found: Vec<String> = duplicates.iter().map(|it| format!("duplicate field {it:?}")).collect();
-    let mut unknown = |path: String| found.push(format!("unknown field {:?}", strict::dotted(&path)));
-    let object = kind.decode_strictly(json, &mut unknown).map_err(refused)?;
+    let mut found = strict::findings(kind, json).map_err(refused)?;
+    let mut object = kind.decode(json).map_err(refused)?;
+    found.extend(strategy.prune(&mut object).iter().map(|it| format!("unknown field {it:?}")));
     if validation == FieldValidation::Strict && !found.is_empty() {
         return Err(cannot_be_handled(kind, &format!("strict decoding error: {}", found.join(", "))));
     }

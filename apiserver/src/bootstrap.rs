@@ -5,6 +5,7 @@
 
 use crate::handlers::change::{self, Part, Target};
 use crate::handlers::create::{self, Request};
+use crate::ownership::Manager;
 use crate::server::Error;
 use crate::state::{State, cache_key};
 use access::UserInfo;
@@ -78,14 +79,24 @@ async fn ensure(state: &State, object: Object) -> Result<(), ApiError> {
 
 async fn create(state: &State, key: &Key, object: Object) -> Result<(), ApiError> {
     let user = UserInfo::api_server();
-    let request = Request { kind: key.kind, namespace: &key.namespace, user: &user, dry_run: false };
+    let manager = Manager::server();
+    let request =
+        Request { kind: key.kind, namespace: &key.namespace, user: &user, manager: &manager, dry_run: false };
     create::create_object(state, &request, object, &mut Vec::new()).await.map(drop)
 }
 
 async fn replace(state: &State, key: &Key, object: &Object) -> Result<(), ApiError> {
     let user = UserInfo::api_server();
-    let target =
-        Target { kind: key.kind, key, part: Part::Main, subresource: "", user: &user, dry_run: false };
+    let manager = Manager::server();
+    let target = Target {
+        kind: key.kind,
+        key,
+        part: Part::Main,
+        subresource: "",
+        user: &user,
+        manager: &manager,
+        dry_run: false,
+    };
     change::change(state, &target, &mut |_| Ok(object.clone()), &mut Vec::new()).await.map(drop)
 }
 

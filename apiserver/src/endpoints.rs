@@ -1,12 +1,12 @@
 //! Everything that is not an object: health, version, metrics, discovery, OpenAPI, keys.
 
 use crate::accept::{self, Form, Shape};
-use crate::discovery::Discovery;
+use crate::catalogue::Contents;
 use crate::documents;
 use crate::request::Query;
 use crate::respond::{self, Answer, Response};
 use crate::state::State;
-use api::{ApiError, Kind, path};
+use api::{ApiError, path};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State as Shared};
@@ -26,12 +26,17 @@ const PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Clone)]
 struct Endpoints {
     state: Arc<State>,
-    discovery: Arc<Discovery>,
+}
+
+impl Endpoints {
+    /// What is served now.
+    fn served(&self) -> Arc<Contents> {
+        self.state.catalogue.now()
+    }
 }
 
 /// The routes of this module. Paths come without a trailing slash.
 pub(crate) fn router(state: Arc<State>) -> Router {
-    let discovery = Arc::new(Discovery::of(Kind::all()));
     Router::new()
         .route("/", get(root))
         .route("/version", get(version))
@@ -52,7 +57,7 @@ pub(crate) fn router(state: Arc<State>) -> Router {
         .route("/openid/v1/jwks", get(jwks))
         .fallback(|| async { respond::refusal(&ApiError::no_route()) })
         .method_not_allowed_fallback(|| async { respond::refusal(&ApiError::method_not_allowed()) })
-        .with_state(Endpoints { state, discovery })
+        .with_state(Endpoints { state })
 }
 
 fn answered(answer: Answer) -> Response {
@@ -68,7 +73,8 @@ fn document(headers: &HeaderMap, value: &Value) -> Response {
 }
 
 async fn root(Shared(it): Shared<Endpoints>, headers: HeaderMap) -> Response {
-    let versions = it.discovery.versions.iter().flat_map(|it| match it.group {
+    let served = it.served();
+    let versions = served.discovery.versions.iter().flat_map(|it| match it.group {
         "" => vec![path::group_version("", it.version)],
         group => vec![path::group(group), path::group_version(group, it.version)],
     });
@@ -168,11 +174,11 @@ async fn one_check(
 
 async fn core(Shared(it): Shared<Endpoints>, headers: HeaderMap) -> Response {
     let host = headers.get(http::header::HOST).and_then(|it| it.to_str().ok()).unwrap_or_default();
-    discovered(&headers, || it.discovery.aggregated(true), || it.discovery.core(host))
+    discovered(&headers, || it.served().discovery.aggregated(true), || it.served().discovery.core(host))
 }
 
 async fn groups(Shared(it): Shared<Endpoints>, headers: HeaderMap) -> Response {
-    discovered(&headers, || it.discovery.aggregated(false), || it.discovery.group_list())
+    discovered(&headers, || it.served().discovery.aggregated(false), || it.served().discovery.group_list())
 }
 
 /// Answers in the aggregated form when the client knows it.
@@ -189,7 +195,7 @@ fn discovered(headers: &HeaderMap, aggregated: impl Fn() -> Value, plain: impl F
 }
 
 async fn group(Shared(it): Shared<Endpoints>, headers: HeaderMap, Path(group): Path<String>) -> Response {
-    found(&headers, it.discovery.group(&group))
+    found(&headers, it.served().discovery.group(&group))
 }
 
 async fn core_resources(
@@ -197,7 +203,7 @@ async fn core_resources(
     headers: HeaderMap,
     Path(version): Path<String>,
 ) -> Response {
-    found(&headers, it.discovery.resources("", &version))
+    found(&headers, it.served().discovery.resources("", &version))
 }
 
 async fn resources(
@@ -205,7 +211,7 @@ async fn resources(
     headers: HeaderMap,
     Path((group, version)): Path<(String, String)>,
 ) -> Response {
-    found(&headers, it.discovery.resources(&group, &version).filter(|_| !group.is_empty()))
+    found(&headers, it.served().discovery.resources(&group, &version).filter(|_| !group.is_empty()))
 }
 
 fn found(headers: &HeaderMap, tree: Option<Value>) -> Response {
@@ -247,19 +253,19 @@ async fn openapi_v2(Shared(it): Shared<Endpoints>, headers: HeaderMap) -> Respon
     let accept = headers.get(ACCEPT).and_then(|it| it.to_str().ok()).unwrap_or_default();
     match accept.starts_with(openapi::V2_PROTOBUF_ACCEPT) {
         true => {
-            let body = documents::whole_protobuf(&it.discovery);
+            let body = documents::whole_protobuf(&it.served());
             respond::bytes(StatusCode::OK, openapi::V2_PROTOBUF_TYPE, body)
         }
-        false => fingerprinted(&headers, Form::JSON, documents::whole(&it.discovery).into()),
+        false => fingerprinted(&headers, Form::JSON, documents::whole(&it.served()).into()),
     }
 }
 
 async fn openapi_index(Shared(it): Shared<Endpoints>, headers: HeaderMap) -> Response {
-    document(&headers, &documents::index(&it.discovery))
+    document(&headers, &documents::index(&it.served()))
 }
 
 async fn openapi_v3(Shared(it): Shared<Endpoints>, headers: HeaderMap, Path(root): Path<String>) -> Response {
-    let Some(tag) = documents::tag(&it.discovery, &root) else {
+    let Some(tag) = documents::tag(&it.served(), &root) else {
         return respond::refusal(&ApiError::no_route());
     };
     let tag = format!("\"{tag}\"");
@@ -269,7 +275,7 @@ async fn openapi_v3(Shared(it): Shared<Endpoints>, headers: HeaderMap, Path(root
             &tag,
         );
     }
-    match documents::document(&it.discovery, &root) {
+    match documents::document(&it.served(), &root) {
         Some(json) => tagged(respond::bytes(StatusCode::OK, Form::JSON.content_type(), json), &tag),
         None => respond::refusal(&ApiError::no_route()),
     }

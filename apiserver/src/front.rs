@@ -10,8 +10,8 @@ use crate::respond::{self, Answer, Response};
 use crate::state::State;
 use crate::{authz, endpoints};
 use access::UserInfo;
+use api::ApiError;
 use api::selector::{FieldRequirement, FieldSelector};
-use api::{ApiError, Kind};
 use axum::Router;
 use axum::body::Body;
 use daemon::clock;
@@ -37,7 +37,7 @@ impl Front {
         let query = Query::parse(request.uri().query());
         let route = request::route(request.method(), request.uri().path(), &query);
         let (verb, resource) = match &route {
-            Route::Resource(path) => (path.verb.name(), known_plural(path)),
+            Route::Resource(path) => (path.verb.name(), self.known_plural(path)),
             Route::Other(_) | Route::NotAllowed => ("other", ""),
         };
         let answer = self.answer(route, query, request).await;
@@ -63,6 +63,12 @@ impl Front {
         }
     }
 
+    /// Only names of the table become labels of metrics.
+    fn known_plural(&self, path: &ResourcePath) -> &'static str {
+        let kind = self.state.catalogue.find(&path.group, &path.version, &path.resource);
+        kind.map_or("", |it| it.row().plural)
+    }
+
     async fn other(&self, user: &UserInfo, path: String, mut request: Request<Body>) -> Answer {
         let method = request.method().as_str().to_ascii_lowercase();
         authz::check_path(&self.state, user, &method, &path)?;
@@ -73,11 +79,6 @@ impl Front {
         let response = self.endpoints.clone().oneshot(request).await;
         response.map_err(|never| match never {})
     }
-}
-
-/// Only names of the table become labels of metrics.
-fn known_plural(path: &ResourcePath) -> &'static str {
-    Kind::find(&path.group, &path.version, &path.resource).map_or("", |it| it.row().plural)
 }
 
 /// What a list or a watch selects by field: rights to single objects, or to the pods of a node, count for it, too.

@@ -5,11 +5,15 @@
 use crate::authn::Identity;
 use crate::front::Front;
 use crate::respond::Response;
+use access::UserInfo;
+use access::identity::NODES;
 use axum::body::Body;
 use bytes::Bytes;
 use client::transport::BoxError;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use http::HeaderValue;
+use http::header::USER_AGENT;
 use http_body_util::BodyExt;
 
 /// The server as one user sees it; cheap to clone.
@@ -32,12 +36,22 @@ impl InProcess {
 }
 
 /// The transport that crate `client` sends through.
-pub(crate) struct Connector(InProcess);
+pub(crate) struct Connector {
+    service: InProcess,
+    /// What managed fields are to know the caller by.
+    agent: HeaderValue,
+}
 
 impl Connector {
     pub(crate) fn new(service: InProcess) -> Self {
-        Self(service)
+        let agent = HeaderValue::from_str(agent_of(&service.identity.0));
+        Self { service, agent: agent.unwrap_or(HeaderValue::from_static("skiff")) }
     }
+}
+
+/// The component that has an identity, by the name it has upstream.
+fn agent_of(user: &UserInfo) -> &str {
+    if user.is_in(NODES) { "kubelet" } else { user.name.strip_prefix("system:").unwrap_or(&user.name) }
 }
 
 impl client::Transport for Connector {
@@ -48,7 +62,8 @@ impl client::Transport for Connector {
         async move {
             let mut request = request.map(Body::from);
             request.extensions_mut().insert(client::frames::Wanted);
-            let response = self.0.call(request).await;
+            request.headers_mut().insert(USER_AGENT, self.agent.clone());
+            let response = self.service.call(request).await;
             Ok(response.map(|body| body.map_err(|error| Box::new(error) as BoxError).boxed_unsync()))
         }
         .boxed()

@@ -14,7 +14,9 @@ mod authz;
 mod body;
 mod bootstrap;
 mod cache;
+mod catalogue;
 mod config;
+mod custom;
 mod deletion;
 mod discovery;
 mod documents;
@@ -27,6 +29,8 @@ mod in_process;
 mod metadata;
 mod metrics;
 mod options;
+mod ownership;
+mod policies;
 mod proxy;
 mod request;
 mod respond;
@@ -36,6 +40,7 @@ mod shape;
 mod state;
 mod strict;
 mod versions;
+mod webhooks;
 
 #[cfg(test)]
 mod tests;

@@ -49,7 +49,6 @@ pub(crate) fn fill(state: &State, meta: &mut ObjectMeta) {
     meta.deletion_grace_period_seconds = None;
     meta.resource_version = None;
     meta.self_link = None;
-    meta.managed_fields = None;
     if generates_name(meta) {
         let prefix = meta.generate_name.as_deref().unwrap_or_default();
         let end = prefix.char_indices().nth(LONGEST_PREFIX).map_or(prefix.len(), |(at, _)| at);
@@ -105,5 +104,4 @@ pub(crate) fn keep(new: &mut ObjectMeta, old: &ObjectMeta) {
     new.deletion_timestamp.clone_from(&old.deletion_timestamp);
     new.deletion_grace_period_seconds = old.deletion_grace_period_seconds;
     new.self_link = None;
-    new.managed_fields.clone_from(&old.managed_fields);
 }

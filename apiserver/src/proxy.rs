@@ -93,7 +93,11 @@ fn parse_name(text: &str) -> (&str, &str, Option<&str>) {
 }
 
 /// A ready endpoint of the service, at the port that is meant.
-fn service_address(state: &State, service: &Service, port: Option<&str>) -> Result<(IpAddr, u16), ApiError> {
+pub(crate) fn service_address(
+    state: &State,
+    service: &Service,
+    port: Option<&str>,
+) -> Result<(IpAddr, u16), ApiError> {
     let (namespace, name) = (meta::namespace(&service.metadata), meta::name(&service.metadata));
     let ports = service.spec.iter().flat_map(|it| it.ports.iter().flatten());
     let is_meant = |it: &&ServicePort| match port {

@@ -1,11 +1,13 @@
 //! Reviews: questions that are answered and forgotten, about rights and about who somebody is.
 
+use crate::admission::{Operation, Options};
 use crate::authn;
 use crate::authz;
 use crate::handlers::{Call, pods};
 use crate::options::WriteOptions;
 use crate::respond::{self, Answer};
 use crate::state::State;
+use crate::webhooks::{self, subject::Facts};
 use access::reviews;
 use api::field::Errors;
 use api::k8s::api::authentication::v1::{SelfSubjectReview, SelfSubjectReviewStatus, TokenReview};
@@ -26,9 +28,30 @@ pub(crate) async fn create(state: &State, call: &mut Call) -> Answer {
     let mut object = call.content().await?.object(call.kind, options.validation, &mut call.warnings)?;
     crate::metadata::check_new(&call.key.namespace, call.kind.row(), object.meta_mut())?;
     state.caches.fresh().await;
+    if !webhooks::are_idle(state) {
+        object = admit(state, call, &object, options.dry_run).await?;
+    }
     let row = call.kind.row();
     answer(state, call, &mut object).map_err(|errors| ApiError::invalid(row, "", &errors))?;
     respond::json(StatusCode::CREATED, form, object.to_json().into())
+}
+
+/// The question as webhooks leave it. Policies never see questions.
+async fn admit(state: &State, call: &mut Call, object: &Object, dry_run: bool) -> Result<Object, ApiError> {
+    let facts = Facts {
+        operation: Operation::Create,
+        resource: call.kind,
+        subresource: "",
+        namespace: &call.key.namespace,
+        name: object.meta().name.as_deref().unwrap_or_default(),
+        user: &call.user,
+        options: Options::Write { dry_run, manager: &call.manager },
+        sent: None,
+    };
+    let mut warnings = Vec::new();
+    let body = webhooks::posted(state, facts, object.to_value(), &mut warnings).await?;
+    webhooks::add_warnings(&mut call.warnings, warnings);
+    call.kind.decode_value(body).map_err(ApiError::internal)
 }
 
 fn answer(state: &State, call: &Call, object: &mut Object) -> Result<(), Errors> {

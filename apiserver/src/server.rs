@@ -7,7 +7,9 @@ use crate::allocate::{Allocators, Range};
 use crate::authn::Identity;
 use crate::bootstrap;
 use crate::cache::Caches;
+use crate::catalogue::Catalogue;
 use crate::config::{Config, Material, Storage};
+use crate::custom;
 use crate::front::Front;
 use crate::housekeeping;
 use crate::https;
@@ -63,17 +65,23 @@ pub async fn start(config: Config, material: Material, tasks: Tasks) -> Result<S
     let caches = Arc::new(Caches::load(store)?);
     let rights = Arc::new(Rights::default());
     let allocators = Arc::new(Allocators::new(range));
-    let derived = Derived { rights: rights.clone(), allocators: allocators.clone() };
+    let catalogue = Arc::new(Catalogue::default());
+    let (webhooks, policies) = (Arc::default(), Arc::default());
+    let derived = Derived { rights, allocators, catalogue, webhooks, policies };
     derived.load(&caches);
-    tasks.spawn_vital("watch cache", until_cancelled(tasks.clone(), caches.clone().pump(Arc::new(derived))));
-    let state = Arc::new(state(&config, &material, caches, rights, allocators, &tasks)?);
+    tasks.spawn_vital(
+        "watch cache",
+        until_cancelled(tasks.clone(), caches.clone().pump(Arc::new(derived.clone()))),
+    );
+    let state = Arc::new(state(&config, &material, caches, derived, &tasks)?);
     let front = Front::new(state.clone());
     let (listeners, addresses) = https::bind(&config.listen).await?;
     let advertise = config.advertise.or_else(|| addresses.first().copied());
     bootstrap::bootstrap(&state, range.address(1), advertise).await?;
     https::serve(&front, &material, listeners, &tasks)?;
     tasks.spawn("store snapshots", housekeeping::snapshots(state.clone(), tasks.clone()));
-    tasks.spawn("event expiry", housekeeping::events(state, tasks.clone()));
+    tasks.spawn("event expiry", housekeeping::events(state.clone(), tasks.clone()));
+    tasks.spawn("custom resource definitions", custom::controller::run(state, tasks.clone()));
     Ok(Server { front, addresses: addresses.into() })
 }
 
@@ -93,8 +101,7 @@ fn state(
     config: &Config,
     material: &Material,
     caches: Arc<Caches>,
-    rights: Arc<Rights>,
-    allocators: Arc<Allocators>,
+    derived: Derived,
     tasks: &Tasks,
 ) -> Result<State, Error> {
     let nodes = match &material.kubelet_client {
@@ -104,9 +111,12 @@ fn state(
     Ok(State {
         store: caches.store().clone(),
         caches,
-        rights,
+        catalogue: derived.catalogue,
+        rights: derived.rights,
         admission: Admission,
-        allocators,
+        webhooks: derived.webhooks,
+        policies: derived.policies,
+        allocators: derived.allocators,
         tokens: material.tokens.clone(),
         static_tokens: config.static_tokens.iter().cloned().collect(),
         nodes,

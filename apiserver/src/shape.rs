@@ -8,7 +8,7 @@ use crate::request::Query;
 use crate::versions;
 use api::{ApiError, Kind};
 use bytes::Bytes;
-use jiff::Timestamp;
+use daemon::Clock;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -27,11 +27,12 @@ pub(crate) struct Shaper {
     kind: Kind,
     shape: Shape,
     include: Include,
-    now: Timestamp,
+    /// Asked for each row: a watch goes on for long.
+    clock: Clock,
 }
 
 impl Shaper {
-    pub(crate) fn new(kind: Kind, shape: Shape, query: &Query, now: Timestamp) -> Result<Self, ApiError> {
+    pub(crate) fn new(kind: Kind, shape: Shape, query: &Query, clock: Clock) -> Result<Self, ApiError> {
         let include = match query.get("includeObject") {
             None | Some("Metadata") => Include::Metadata,
             Some("None") => Include::None,
@@ -42,7 +43,7 @@ impl Shaper {
                 )));
             }
         };
-        Ok(Self { kind, shape, include, now })
+        Ok(Self { kind, shape, include, clock })
     }
 
     /// The kind in the version that is served.
@@ -83,7 +84,7 @@ impl Shaper {
         };
         let raw = |json: Vec<u8>| RawValue::from_string(String::from_utf8(json).unwrap_or_default());
         Ok(Row {
-            cells: self.kind.row().strategy.cells(&object, self.now),
+            cells: self.kind.row().strategy.cells(&object, self.clock.now()),
             object: carried.map(raw).transpose().map_err(ApiError::internal)?,
         })
     }

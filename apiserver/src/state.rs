@@ -5,12 +5,15 @@ use crate::allocate::Allocators;
 use crate::cache::entry::Entry;
 use crate::cache::resource::Cached;
 use crate::cache::{Caches, Observer};
+use crate::catalogue::Catalogue;
 use crate::metrics::Metrics;
+use crate::{policies, webhooks};
 use access::identity::NODES;
 use access::node::NodeAuthorizer;
 use access::node::index::NodeIndex;
 use access::{Attributes, Authorizer, Decision, UserInfo};
 use api::k8s::api::core::v1::{PersistentVolumeClaim, Pod};
+use api::k8s::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use api::{ApiError, Key, Kind, Resource};
 use daemon::{Clock, Random, Tasks};
 use jiff::Timestamp;
@@ -22,9 +25,12 @@ use tokio_util::sync::CancellationToken;
 /// What all requests share. Everything in it is either immutable or guards itself.
 pub(crate) struct State {
     pub(crate) caches: Arc<Caches>,
+    pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) store: Store,
     pub(crate) rights: Arc<Rights>,
     pub(crate) admission: Admission,
+    pub(crate) webhooks: Arc<Latest<webhooks::index::Index>>,
+    pub(crate) policies: Arc<Latest<policies::index::Index>>,
     pub(crate) allocators: Arc<Allocators>,
     pub(crate) tokens: Arc<pki::tokens::Signer>,
     pub(crate) static_tokens: HashMap<String, UserInfo>,
@@ -45,8 +51,8 @@ impl State {
     }
 
     /// The cache of a kind that is stored.
-    pub(crate) fn cached(&self, kind: Kind) -> Result<&Arc<Cached>, ApiError> {
-        self.caches.of(kind).ok_or_else(ApiError::method_not_allowed)
+    pub(crate) fn cached(&self, kind: Kind) -> Result<Arc<Cached>, ApiError> {
+        self.caches.of(kind).ok_or_else(ApiError::no_route)
     }
 
     /// An object as it is now, or the 404.
@@ -88,13 +94,13 @@ impl Rights {
 
 /// A persistent value that is replaced as a whole.
 #[derive(Default)]
-struct Latest<T> {
+pub(crate) struct Latest<T> {
     /// Held only to copy or replace the pointer. One task writes.
     now: RwLock<Arc<T>>,
 }
 
 impl<T: Clone> Latest<T> {
-    fn now(&self) -> Arc<T> {
+    pub(crate) fn now(&self) -> Arc<T> {
         self.now.read().expect("nobody panics while holding this lock").clone()
     }
 
@@ -105,10 +111,15 @@ impl<T: Clone> Latest<T> {
     }
 }
 
-/// Keeps what is derived from objects in step with the cache: rights, and the addresses that services hold.
+/// Keeps what is derived from objects in step with the cache: rights, the addresses that services hold, the webhooks and
+/// policies that are asked.
+#[derive(Clone)]
 pub(crate) struct Derived {
     pub(crate) rights: Arc<Rights>,
     pub(crate) allocators: Arc<Allocators>,
+    pub(crate) catalogue: Arc<Catalogue>,
+    pub(crate) webhooks: Arc<Latest<webhooks::index::Index>>,
+    pub(crate) policies: Arc<Latest<policies::index::Index>>,
 }
 
 impl Derived {
@@ -116,14 +127,14 @@ impl Derived {
     pub(crate) fn load(&self, caches: &Caches) {
         for cached in caches.all().filter(|it| concerns(it.kind)) {
             for entry in cached.now(0).map.values() {
-                self.observe(cached.kind, &entry.key, Some(entry));
+                self.observe(caches, (cached.kind, &entry.key), Some(entry), caches.seen());
             }
         }
     }
 }
 
 impl Observer for Derived {
-    fn observe(&self, kind: Kind, key: &str, entry: Option<&Entry>) {
+    fn observe(&self, caches: &Caches, (kind, key): (Kind, &str), entry: Option<&Entry>, revision: u64) {
         if !concerns(kind) {
             return;
         }
@@ -134,8 +145,15 @@ impl Observer for Derived {
                 return;
             }
         };
-        if Allocators::concerns(kind) {
+        if kind == CustomResourceDefinition::KIND {
+            let definition = object.as_ref().and_then(|it| it.get());
+            self.catalogue.observe(caches, key, definition, revision);
+        } else if Allocators::concerns(kind) {
             self.allocators.observe(key, object.as_deref());
+        } else if webhooks::index::Index::concerns(kind) {
+            self.webhooks.change(|index| index.observe(kind, key, object.as_deref()));
+        } else if policies::index::Index::concerns(kind) {
+            self.policies.change(|index| index.observe(kind, key, object.as_deref()));
         } else if is_rbac(kind) {
             self.rights.roles.change(|roles| match &object {
                 Some(object) => roles.apply(object),
@@ -156,7 +174,11 @@ fn key_of(kind: Kind, key: &str) -> Key {
 }
 
 fn concerns(kind: Kind) -> bool {
-    is_rbac(kind) || Allocators::concerns(kind) || kind == Pod::KIND || kind == PersistentVolumeClaim::KIND
+    is_rbac(kind)
+        || Allocators::concerns(kind)
+        || webhooks::index::Index::concerns(kind)
+        || policies::index::Index::concerns(kind)
+        || [Pod::KIND, PersistentVolumeClaim::KIND, CustomResourceDefinition::KIND].contains(&kind)
 }
 
 fn is_rbac(kind: Kind) -> bool {

@@ -1,36 +1,54 @@
 //! Field validation: the duplicate and unknown fields of a body, named by path as upstream names them.
 //!
-//! Start at [`duplicates`] and [`dotted`].
+//! Start at [`findings`].
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use api::Kind;
+use openapi::facts::{self, Field, Shape, Type};
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
 use std::fmt;
 
-/// The paths of the fields that JSON text holds more than once, such as `spec.containers[0].name`.
+/// What is odd about the fields of JSON text, such as `unknown field "spec.containers[0].x"`, in the text's order.
 ///
 /// Text that is not JSON, or nested beyond reason, is an error; types that skip a field would not notice.
-pub(crate) fn duplicates(json: &[u8]) -> serde_json::Result<Vec<String>> {
-    let mut found = Vec::new();
-    let mut path = Path::default();
+pub(crate) fn findings(kind: Kind, json: &[u8]) -> serde_json::Result<Vec<String>> {
+    let row = kind.row();
+    let within = facts::type_of(row.group, row.version, row.kind).map_or(Within::Anything, Within::of);
+    let (mut found, mut path) = (Vec::new(), Path::default());
     let mut text = serde_json::Deserializer::from_slice(json);
-    Walk { path: &mut path, found: &mut found }.deserialize(&mut text)?;
+    Walk { within, path: &mut path, found: &mut found }.deserialize(&mut text)?;
     Ok(found)
 }
 
-/// The path that serde_ignored prints, in upstream's notation: `spec.?.containers.0.x` is `spec.containers[0].x`.
-pub(crate) fn dotted(path: &str) -> String {
-    let mut out = String::with_capacity(path.len());
-    for segment in path.split('.').filter(|it| *it != "?") {
-        if !out.is_empty() && !segment.is_empty() && segment.bytes().all(|it| it.is_ascii_digit()) {
-            out.push_str(&format!("[{segment}]"));
-        } else {
-            if !out.is_empty() {
-                out.push('.');
-            }
-            out.push_str(segment);
+/// What may be where the walk is.
+#[derive(Clone, Copy)]
+enum Within {
+    /// The fields of a type, also where it is the type of a list's items.
+    Type(&'static Type),
+    /// Keys that are data; the field says what their values are.
+    Values(&'static Field),
+    /// JSON of any form.
+    Anything,
+}
+
+impl Within {
+    fn of(found: &'static Type) -> Self {
+        if found.is_open() { Self::Anything } else { Self::Type(found) }
+    }
+
+    /// What is under a key; `None` when the key is no field.
+    fn under(self, key: &str) -> Option<Self> {
+        let target = |field: &'static Field| field.target().map_or(Self::Anything, Self::of);
+        match self {
+            Self::Anything => Some(Self::Anything),
+            Self::Values(field) => Some(target(field)),
+            Self::Type(found) => match found.field(key) {
+                Some(field) if field.shape() == Shape::Map => Some(Self::Values(field)),
+                Some(field) => Some(target(field)),
+                None => found.has(key).then_some(Self::Anything),
+            },
         }
     }
-    out
 }
 
 /// The way to the value being read.
@@ -55,6 +73,7 @@ impl Path {
 }
 
 struct Walk<'a> {
+    within: Within,
     path: &'a mut Path,
     found: &'a mut Vec<String>,
 }
@@ -79,10 +98,21 @@ impl<'de> Visitor<'de> for Walk<'_> {
         while let Some(Key(key)) = map.next_key()? {
             let length = self.path.push_key(&key);
             if seen.contains(&key) {
-                self.found.push(self.path.0.clone());
-                map.next_value::<IgnoredAny>()?;
+                self.found.push(format!("duplicate field {:?}", self.path.0));
+                map.next_value_seed(Walk {
+                    within: Within::Anything,
+                    path: self.path,
+                    found: &mut Vec::new(),
+                })?;
             } else {
-                map.next_value_seed(Walk { path: self.path, found: self.found })?;
+                let (within, mut unread) = (self.within.under(&key), Vec::new());
+                if within.is_none() {
+                    self.found.push(format!("unknown field {:?}", self.path.0));
+                }
+                // What is not read is walked all the same, so that its nesting has a bound, too.
+                let found = if within.is_some() { &mut *self.found } else { &mut unread };
+                let within = within.unwrap_or(Within::Anything);
+                map.next_value_seed(Walk { within, path: self.path, found })?;
                 // Beyond this an object is data, not fields, and looking through it would take quadratic time.
                 if seen.len() < 256 {
                     seen.push(key);
@@ -97,7 +127,8 @@ impl<'de> Visitor<'de> for Walk<'_> {
         let mut index = 0;
         loop {
             let length = self.path.push_index(index);
-            let item = items.next_element_seed(Walk { path: self.path, found: self.found })?;
+            let walk = Walk { within: self.within, path: self.path, found: self.found };
+            let item = items.next_element_seed(walk)?;
             self.path.0.truncate(length);
             index += 1;
             if item.is_none() {
@@ -152,22 +183,45 @@ impl<'de> serde::Deserialize<'de> for Key<'de> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use api::Resource;
+    use api::k8s::api::core::v1::{ConfigMap, Pod};
+    use api::k8s::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 
-    #[test]
-    fn duplicates_are_named_by_path() {
-        let check = |json: &str, expect: &[&str]| {
-            assert_eq!(duplicates(json.as_bytes()).ok().as_deref().unwrap_or_default(), expect, "{json}")
-        };
-        check(r#"{"a":1,"b":{"a":2}}"#, &[]);
-        check(r#"{"a":1,"a":2}"#, &["a"]);
-        check(r#"{"a":[{"b":1},{"c":1,"c":"x","c":null}]}"#, &["a[1].c", "a[1].c"]);
-        check(r#"{"a\n":{},"a\n":[]}"#, &["a\n"]);
-        check(r#"{"a":"#, &[]);
+    #[track_caller]
+    fn check(kind: Kind, json: &str, expect: &[&str]) {
+        assert_eq!(findings(kind, json.as_bytes()).unwrap_or_default(), expect, "{json}");
     }
 
     #[test]
-    fn unknown_fields_read_as_upstreams() {
-        assert_eq!(dotted("spec.?.containers.0.x"), "spec.containers[0].x");
-        assert_eq!(dotted("extra"), "extra");
+    fn duplicates_are_named_by_path() {
+        let check = |json: &str, expect: &[&str]| check(ConfigMap::KIND, json, expect);
+        check(r#"{"data":{"a":"b"},"metadata":{"name":"2"}}"#, &[]);
+        check(r#"{"data":{},"data":null}"#, &[r#"duplicate field "data""#]);
+        check(r#"{"data":{"a\n":"","a\n":""}}"#, &[r#"duplicate field "data.a\n""#]);
+        check(r#"{"data":"#, &[]);
+    }
+
+    #[test]
+    fn unknown_fields_are_named_by_path() {
+        let check = |json: &str, expect: &[&str]| check(Pod::KIND, json, expect);
+        check(r#"{"spec":{"containers":[{"name":"a","resources":{"limits":{"x":"1"}}}]}}"#, &[]);
+        check(
+            r#"{"extra":1,"metadata":{"x":null}}"#,
+            &[r#"unknown field "extra""#, r#"unknown field "metadata.x""#],
+        );
+        check(
+            r#"{"spec":{"containers":[{},{"ports":[{"port":1}],"image":"a","image":"b"}]}}"#,
+            &[
+                r#"unknown field "spec.containers[1].ports[0].port""#,
+                r#"duplicate field "spec.containers[1].image""#,
+            ],
+        );
+        check(r#"{"metadata":{"annotations":{"a":"b"},"managedFields":[{"fieldsV1":{"f:x":{}}}]}}"#, &[]);
+    }
+
+    #[test]
+    fn what_has_any_form_is_left_alone() {
+        let json = r#"{"spec":{"versions":[{"schema":{"openAPIV3Schema":{"default":{"anything":1}}}}]}}"#;
+        check(CustomResourceDefinition::KIND, json, &[]);
     }
 }

@@ -1,10 +1,15 @@
 //! The server as its callers see it: requests through the whole way, on a store in memory.
 
+mod admission_policies;
+mod apply;
 mod bodies;
+mod custom;
 mod lists;
 mod objects;
+mod policies;
 mod rights;
 mod watches;
+mod webhooks;
 
 use crate::{Config, InProcess, Material, Server, Storage, UserInfo, start};
 use axum::body::Body;

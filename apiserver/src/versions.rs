@@ -1,9 +1,10 @@
 //! One stored version per kind: how other served versions read it.
 //!
-//! Only Events are served in two groups today. Conversions between versions of custom resources get their place here.
+//! Events are served in two groups, custom kinds in as many versions as their definitions say. Conversion of custom
+//! kinds by webhooks gets its place here; without one, versions differ in their name alone.
 
 use crate::cache::entry::Entry;
-use crate::cache::stored_as;
+use crate::custom::object::Custom;
 use api::k8s::api::{core, events};
 use api::strategies::event::{from_core, to_core};
 use api::{ApiError, Kind, Object};
@@ -26,13 +27,16 @@ pub(crate) fn to_served(served: Kind, object: Object) -> Result<Object, ApiError
 /// The object in the version that is stored.
 pub(crate) fn to_stored(object: Object) -> Result<Object, ApiError> {
     let kind = object.kind();
-    convert(stored_as(kind), object)
+    convert(kind.stored(), object)
 }
 
 fn convert(wanted: Kind, object: Object) -> Result<Object, ApiError> {
     let found = object.kind();
     if found == wanted {
         return Ok(object);
+    }
+    if let Some(custom) = object.downcast_ref::<Custom>() {
+        return Ok(Object::new(Box::new(custom.clone().relabeled(wanted))));
     }
     let object = match object.take::<events::v1::Event>() {
         Ok(event) => return Ok(to_core(event).into()),

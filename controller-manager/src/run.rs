@@ -41,7 +41,7 @@ pub async fn run(
     let informers = Informers::new(client.clone(), tasks.clone(), random.fork());
     for registration in CONTROLLERS {
         let name = registration.name;
-        let recorder = Recorder::start(client.clone(), name, "", clock.clone(), random.fork(), &tasks);
+        let recorder = Recorder::start(client.clone(), name, "", clock.clone(), &tasks);
         let settings = Settings {
             informers: informers.clone(),
             executor: Executor::new(client.clone(), recorder),

@@ -110,13 +110,7 @@ impl ApiCluster {
 
 /// The error with what caused it, for events and logs.
 fn told(error: &dyn std::error::Error) -> ClusterError {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    ClusterError(text)
+    ClusterError(daemon::chain(error))
 }
 
 /// The key of a pod.

@@ -57,8 +57,7 @@ pub async fn run_with(
     let port = listener.local_addr().context("failed to read the server's own address")?.port();
     let node = Node::new(config.clone(), facts, port, runtime.clone(), clock.clone());
     let registered = node::register(&client, &node, &tasks).await?;
-    let recorder =
-        Recorder::start(client.clone(), COMPONENT, &config.node_name, clock.clone(), random.clone(), &tasks);
+    let recorder = Recorder::start(client.clone(), COMPONENT, &config.node_name, clock.clone(), &tasks);
     let informers = Informers::new(client.clone(), tasks.clone(), random.clone());
     let cluster = ApiCluster::new(client.clone(), recorder, informers.of(Service::KIND));
     let range = node::pod_cidr_of(&registered).unwrap_or(config.pod_cidr);

@@ -95,7 +95,7 @@ pub async fn run(
     tasks: Tasks,
 ) -> anyhow::Result<()> {
     let informers = Informers::new(client.clone(), tasks.clone(), random.clone());
-    let recorder = Recorder::start(client.clone(), &config.name, "", clock.clone(), random, &tasks);
+    let recorder = Recorder::start(client.clone(), &config.name, "", clock.clone(), &tasks);
     let meters = Meters::new(&metrics);
     let bindings = Arc::new(Semaphore::new(config.bindings));
     let state = Mutex::default();
@@ -186,7 +186,7 @@ impl Scheduler {
             }
             Err(error) => {
                 self.meters.failed.inc();
-                tracing::debug!(pod = %pod.key, node, why = runtime::driver::chain(&error), "failed to bind");
+                tracing::debug!(pod = %pod.key, node, why = daemon::chain(&error), "failed to bind");
                 self.with(|state| {
                     state.cluster.remove_pod(&pod.key);
                     state.queue.fail(&pod.key, clock::instant());
@@ -219,7 +219,7 @@ impl Scheduler {
         let patch = json!({"metadata": {"uid": pod.uid}, "status": {"conditions": [condition]}});
         let told = self.client.patch(&pod.key, Some(Subresource::Status), PatchType::Strategic, &patch).await;
         if let Err(error) = told {
-            tracing::debug!(pod = %pod.key, why = runtime::driver::chain(&error), "failed to tell why it is pending");
+            tracing::debug!(pod = %pod.key, why = daemon::chain(&error), "failed to tell why it is pending");
         }
     }
 

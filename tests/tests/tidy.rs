@@ -13,10 +13,22 @@ const LONGEST_FILE: usize = 500;
 const ARROWS: &[(&str, &[&str])] = &[
     ("access", &["api"]),
     ("api", &[]),
+    ("apply", &["openapi"]),
     (
         "apiserver",
         &[
-            "access", "api", "client", "daemon", "network", "openapi", "patch", "pki", "runtime", "store",
+            "access",
+            "api",
+            "apply",
+            "client",
+            "daemon",
+            "network",
+            "openapi",
+            "patch",
+            "pki",
+            "runtime",
+            "store",
+            "structural",
             "wire",
         ],
     ),
@@ -32,6 +44,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("runtime", &["api", "client", "daemon"]),
     ("scheduler", &["api", "client", "daemon", "runtime"]),
     ("store", &[]),
+    ("structural", &["api"]),
     ("wire", &["api"]),
     ("workloads", &[]),
 ];

@@ -1,11 +1,16 @@
 //! Admission: what a write must pass besides rights and validation, and what the server adds to it.
 //!
 //! Start at [`PLUGINS`], the ordered list. Each plugin is a small pure decision over the object and the caches; first all
-//! of them may change the object, then all of them may refuse it. Webhooks and policies come between and behind the two
-//! phases, and get their place in [`Admission`].
+//! of them may change the object, then all of them may refuse it. Webhooks and policies follow on each of the two
+//! phases; they take time and connections, so the handlers ask them (`webhooks`). Quotas come last of all, right before
+//! the write ([`quota`]).
 
+mod definitions;
+mod limit_ranger;
 mod namespace;
+mod pod_security;
 mod priority;
+pub(crate) mod quota;
 mod rbac;
 mod service_account;
 mod signing;
@@ -13,9 +18,13 @@ mod storage_class;
 mod tolerations;
 
 use crate::cache::entry::Entry;
+use crate::cache::watcher::within;
+use crate::ownership::Manager;
 use crate::state::State;
 use access::UserInfo;
+use api::k8s::apimachinery::pkg::apis::meta::v1::DeleteOptions;
 use api::{ApiError, Key, Kind, Object, Resource};
+use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// What is being done.
@@ -24,6 +33,62 @@ pub(crate) enum Operation {
     Create,
     Update,
     Delete,
+    /// Exec and its like.
+    Connect,
+}
+
+impl Operation {
+    /// The operation as rules name it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Create => "CREATE",
+            Self::Update => "UPDATE",
+            Self::Delete => "DELETE",
+            Self::Connect => "CONNECT",
+        }
+    }
+}
+
+/// How a write is to be done.
+#[derive(Clone, Copy)]
+pub(crate) enum Options<'a> {
+    Write {
+        dry_run: bool,
+        manager: &'a Manager,
+    },
+    Delete(&'a DeleteOptions),
+    /// Connections have none.
+    None,
+}
+
+impl Options<'_> {
+    /// Whether nothing may come of it.
+    pub(crate) fn is_dry_run(&self) -> bool {
+        match self {
+            Self::Write { dry_run, .. } => *dry_run,
+            Self::Delete(options) => crate::options::delete_is_dry_run(options),
+            Self::None => false,
+        }
+    }
+
+    /// The options as webhooks and policies read them.
+    pub(crate) fn to_value(self, operation: Operation) -> Value {
+        let mut options = match self {
+            Self::Write { manager, .. } => {
+                let kind = if operation == Operation::Create { "CreateOptions" } else { "UpdateOptions" };
+                json!({ "kind": kind, "fieldManager": manager.name })
+            }
+            Self::Delete(options) => serde_json::to_value(options).unwrap_or_default(),
+            Self::None => return Value::Null,
+        };
+        options["apiVersion"] = "meta.k8s.io/v1".into();
+        if let Self::Delete(_) = self {
+            options["kind"] = "DeleteOptions".into();
+        } else if self.is_dry_run() {
+            options["dryRun"] = json!(["All"]);
+        }
+        options
+    }
 }
 
 /// One write on its way.
@@ -34,6 +99,7 @@ pub(crate) struct Attempt<'a> {
     /// Empty for the object itself.
     pub(crate) subresource: &'a str,
     pub(crate) user: &'a UserInfo,
+    pub(crate) options: Options<'a>,
     /// What will be stored; none for deletes.
     pub(crate) object: Option<&'a mut Object>,
     /// What is stored; none for creates.
@@ -77,6 +143,13 @@ impl View<'_> {
         let snapshot = cached.now(0);
         snapshot.map.values().map(|it| it.object().map_err(ApiError::internal)).collect()
     }
+
+    /// Every object of a kind in a namespace.
+    fn within<K: Resource>(&self, namespace: &str) -> Result<Vec<Arc<Object>>, ApiError> {
+        let Some(cached) = self.state.caches.of(K::KIND) else { return Ok(Vec::new()) };
+        let snapshot = cached.now(0);
+        within(&snapshot, namespace).map(|it| it.object().map_err(ApiError::internal)).collect()
+    }
 }
 
 /// One step of admission.
@@ -89,17 +162,26 @@ pub(crate) trait Plugin: Send + Sync {
     fn validate(&self, _attempt: &Attempt<'_>, _view: &View<'_>) -> Result<(), ApiError> {
         Ok(())
     }
+    /// What the author of an object that is let in should know.
+    fn warnings(&self, _attempt: &Attempt<'_>, _view: &View<'_>) -> Result<Vec<String>, ApiError> {
+        Ok(Vec::new())
+    }
 }
 
 /// Every plugin, in upstream's order.
 const PLUGINS: &[&dyn Plugin] = &[
     &namespace::NamespaceLifecycle,
+    &limit_ranger::LimitRanger,
     &service_account::ServiceAccounts,
+    &pod_security::PodSecurity,
     &tolerations::DefaultTolerations,
     &priority::Priority,
     &storage_class::DefaultStorageClass,
     &signing::Requester,
     &rbac::Escalation,
+    &definitions::Definitions,
+    &quota::Recount,
+    &crate::policies::check::Expressions,
 ];
 
 /// The chain of plugins.
@@ -114,5 +196,11 @@ impl Admission {
     /// The second phase: plugins that only look.
     pub(crate) fn validate(&self, state: &State, attempt: &Attempt<'_>) -> Result<(), ApiError> {
         PLUGINS.iter().try_for_each(|it| it.validate(attempt, &View { state }))
+    }
+
+    /// What is to be said about an object that both phases let through.
+    pub(crate) fn warnings(&self, state: &State, attempt: &Attempt<'_>) -> Result<Vec<String>, ApiError> {
+        let each = PLUGINS.iter().map(|it| it.warnings(attempt, &View { state }));
+        Ok(each.collect::<Result<Vec<_>, _>>()?.concat())
     }
 }

@@ -15,7 +15,7 @@ use api::{Kind, path};
 use entry::Entry;
 use resource::{Cached, Map, Write};
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 use store::{EventKind, Store};
 use tokio::sync::watch;
 
@@ -28,6 +28,8 @@ pub(crate) struct Caches {
     /// By the prefix of the store keys, which is how events are told apart.
     by_prefix: HashMap<String, Arc<Cached>>,
     by_kind: BTreeMap<Kind, Arc<Cached>>,
+    /// Custom kinds by the same prefix. Held for single look-ups; the pump alone writes.
+    custom: RwLock<HashMap<String, Arc<Cached>>>,
     /// Every change up to this revision has been applied to every kind.
     seen: watch::Sender<u64>,
 }
@@ -39,8 +41,8 @@ pub(crate) struct PumpError(#[from] store::Error);
 
 /// Told of each change once it has been applied; for what is derived from objects, such as rights.
 pub(crate) trait Observer: Send + Sync {
-    /// Another version, or none after a deletion.
-    fn observe(&self, kind: Kind, key: &str, entry: Option<&Entry>);
+    /// Another version, or none after a deletion, as of a revision.
+    fn observe(&self, caches: &Caches, object: (Kind, &str), entry: Option<&Entry>, revision: u64);
 }
 
 impl Caches {
@@ -51,6 +53,7 @@ impl Caches {
             store,
             by_prefix: HashMap::new(),
             by_kind: BTreeMap::new(),
+            custom: RwLock::default(),
             seen: watch::Sender::new(revision),
         };
         for kind in stored_kinds() {
@@ -81,11 +84,38 @@ impl Caches {
     }
 
     /// The cache that holds the objects of a kind.
-    pub(crate) fn of(&self, kind: Kind) -> Option<&Arc<Cached>> {
-        self.by_kind.get(&stored_as(kind))
+    pub(crate) fn of(&self, kind: Kind) -> Option<Arc<Cached>> {
+        let stored = kind.stored();
+        self.by_kind.get(&stored).cloned().or_else(|| self.custom(&path::store_prefix(stored.row())))
     }
 
-    /// The caches of all kinds.
+    fn custom(&self, prefix: &str) -> Option<Arc<Cached>> {
+        self.custom.read().expect("nobody panics while holding this lock").get(prefix).cloned()
+    }
+
+    /// Begins to hold the objects of a custom kind, as they are at a revision. Whoever applies the log calls this, so
+    /// no change between that revision and the present is missed. Watches of an earlier form of the kind end.
+    pub(crate) fn open(&self, kind: Kind, revision: u64) -> Result<(), store::Error> {
+        let cached = Arc::new(Cached::new(kind, self.read_kind(kind, revision)?, revision));
+        let prefix = path::store_prefix(kind.row());
+        let before =
+            self.custom.write().expect("nobody panics while holding this lock").insert(prefix, cached);
+        if let Some(before) = before {
+            before.close();
+        }
+        Ok(())
+    }
+
+    /// Ceases to hold the objects of a custom kind. Watches of it end.
+    pub(crate) fn close(&self, kind: Kind) {
+        let prefix = path::store_prefix(kind.row());
+        let before = self.custom.write().expect("nobody panics while holding this lock").remove(&prefix);
+        if let Some(before) = before {
+            before.close();
+        }
+    }
+
+    /// The caches of all built-in kinds.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Cached>> {
         self.by_kind.values()
     }
@@ -126,7 +156,7 @@ impl Caches {
     }
 
     fn apply(&self, events: &[store::Event], observer: &dyn Observer) {
-        let mut touched: BTreeMap<Kind, &Arc<Cached>> = BTreeMap::new();
+        let mut touched: BTreeMap<Kind, Arc<Cached>> = BTreeMap::new();
         for event in events {
             if let Some(cached) = self.apply_one(event, observer) {
                 touched.insert(cached.kind, cached);
@@ -140,27 +170,20 @@ impl Caches {
         }
     }
 
-    fn apply_one(&self, event: &store::Event, observer: &dyn Observer) -> Option<&Arc<Cached>> {
+    fn apply_one(&self, event: &store::Event, observer: &dyn Observer) -> Option<Arc<Cached>> {
         let (prefix, key) = split(&event.key)?;
-        let cached = self.by_prefix.get(prefix)?;
+        let cached = self.by_prefix.get(prefix).cloned().or_else(|| self.custom(prefix))?;
         let deleted = event.kind == EventKind::Delete;
         cached.apply(key, Write { stored: &event.value, revision: event.revision, deleted });
         let entry = if deleted { None } else { cached.get(key) };
-        observer.observe(cached.kind, key, entry.as_deref());
+        observer.observe(self, (cached.kind, key), entry.as_deref(), event.revision);
         Some(cached)
     }
 }
 
 /// The kinds that have objects in the store.
 pub(crate) fn stored_kinds() -> impl Iterator<Item = Kind> {
-    Kind::all().filter(|it| it.row().verbs == api::resources::Verbs::All && stored_as(*it) == *it)
-}
-
-/// The kind whose stored form holds the objects of a served kind: one stored version per kind.
-pub(crate) fn stored_as(kind: Kind) -> Kind {
-    use api::Resource;
-    use api::k8s::api::{core, events};
-    if kind == events::v1::Event::KIND { core::v1::Event::KIND } else { kind }
+    Kind::all().filter(|it| it.row().verbs == api::resources::Verbs::All && it.stored() == *it)
 }
 
 /// The prefix that a kind's keys share, and what follows it: `/registry/core/pods/` and `ns/name`.

@@ -11,6 +11,7 @@ use imbl::OrdMap;
 use std::collections::VecDeque;
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 /// How many changes are remembered, and how many bytes of objects with them. What is older is in the store's log.
 const REMEMBERED_CHANGES: usize = 8192;
@@ -67,6 +68,8 @@ pub(crate) struct Cached {
     state: RwLock<State>,
     /// The revision of the last change, to wake watchers. It wakes; what happened is read from the state.
     changed: watch::Sender<u64>,
+    /// Cancelled when the kind is no longer served in this form.
+    closed: CancellationToken,
 }
 
 struct State {
@@ -83,7 +86,8 @@ impl Cached {
     /// A cache that starts with these objects, as they were at `revision`.
     pub(crate) fn new(kind: Kind, map: Map, revision: u64) -> Self {
         let state = State { map, changes: VecDeque::new(), bytes: 0, forgotten: revision, revision };
-        Self { kind, state: RwLock::new(state), changed: watch::Sender::new(revision) }
+        let (changed, closed) = (watch::Sender::new(revision), CancellationToken::new());
+        Self { kind, state: RwLock::new(state), changed, closed }
     }
 
     /// One object.
@@ -149,6 +153,16 @@ impl Cached {
     pub(crate) fn announce(&self) {
         let revision = self.read().revision;
         self.changed.send_replace(revision);
+    }
+
+    /// Ends the watches.
+    pub(crate) fn close(&self) {
+        self.closed.cancel();
+    }
+
+    /// Cancelled when watches are to end.
+    pub(crate) fn closed(&self) -> &CancellationToken {
+        &self.closed
     }
 
     fn read(&self) -> RwLockReadGuard<'_, State> {

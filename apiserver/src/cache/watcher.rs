@@ -209,7 +209,8 @@ impl Watcher {
     fn quiet(&mut self, seen: u64) -> Vec<Signal> {
         self.cursor = self.cursor.max(seen);
         let now = clock::instant();
-        self.ended = now >= self.deadline || self.shutdown.is_cancelled();
+        self.ended =
+            now >= self.deadline || self.shutdown.is_cancelled() || self.cached.closed().is_cancelled();
         if !self.wishes.bookmarks || (now < self.next_bookmark && !self.ended) {
             return Vec::new();
         }
@@ -226,6 +227,7 @@ impl Watcher {
             changed = self.changed.changed() => self.ended = changed.is_err(),
             () = clock::sleep_until(until) => {}
             () = self.shutdown.cancelled() => {}
+            () = self.cached.closed().cancelled() => {}
         }
     }
 }

@@ -4,11 +4,14 @@
 //! again from what is there now. An edit that carries a resourceVersion then fails by itself, since it no longer is
 //! the object's; one that carries none goes through. An edit that changes nothing writes nothing.
 
-use crate::admission::{Attempt, Operation};
+use crate::admission::quota::{self, Charges};
+use crate::admission::{Attempt, Operation, Options};
 use crate::cache::entry::Entry;
 use crate::metadata;
+use crate::ownership::{self, Manager, Writing};
 use crate::state::{State, cache_key};
 use crate::versions::{to_served, to_stored};
+use crate::webhooks;
 use access::UserInfo;
 use api::field::Errors;
 use api::validation::meta;
@@ -18,7 +21,7 @@ use std::sync::Arc;
 use store::{Condition, Op, Txn};
 
 /// How often an edit is tried again when others write in between.
-const ATTEMPTS: usize = 6;
+pub(crate) const ATTEMPTS: usize = 6;
 
 /// Which part of an object an edit may change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +41,7 @@ pub(crate) struct Target<'a> {
     pub(crate) part: Part,
     pub(crate) subresource: &'a str,
     pub(crate) user: &'a UserInfo,
+    pub(crate) manager: &'a Manager,
     pub(crate) dry_run: bool,
 }
 
@@ -54,8 +58,15 @@ pub(crate) async fn change(
     for _ in 0..ATTEMPTS {
         let entry = state.current(target.key).await?;
         let mut found = Vec::new();
-        let next = plan(state, target, &entry, edit, &mut found)?;
-        let written = match next {
+        let mut draft = draft(state, target, &entry, edit)?;
+        if webhooks::mutate(state, &mut draft.attempt(target), &mut found).await? {
+            revise(target, &mut draft)?;
+        }
+        finish(state, target, &mut draft)?;
+        webhooks::validate(state, &draft.attempt(target), &mut found).await?;
+        found.extend(state.admission.warnings(state, &draft.attempt(target))?);
+        found.extend(target.kind.row().strategy.warnings(&draft.new));
+        let written = match plan(state, target, draft)? {
             Next::Nothing => Some(entry),
             Next::Write(write) => execute(state, target, &entry, write).await?,
         };
@@ -65,6 +76,54 @@ pub(crate) async fn change(
         }
     }
     Err(ApiError::modified(target.kind.row(), &target.key.name))
+}
+
+/// The object as it is, and as it is to be.
+struct Draft {
+    old: Object,
+    new: Object,
+}
+
+impl Draft {
+    fn attempt<'a>(&'a mut self, target: &'a Target<'_>) -> Attempt<'a> {
+        Attempt {
+            operation: Operation::Update,
+            kind: target.kind,
+            key: target.key,
+            subresource: target.subresource,
+            user: target.user,
+            options: Options::Write { dry_run: target.dry_run, manager: target.manager },
+            object: Some(&mut self.new),
+            old: Some(&self.old),
+        }
+    }
+}
+
+/// What an edit makes of an object, with what plugins add.
+fn draft(state: &State, target: &Target<'_>, entry: &Entry, edit: &mut Edit<'_>) -> Result<Draft, ApiError> {
+    let old = to_served(target.kind, entry.decode().map_err(ApiError::internal)?)?;
+    let mut new = edit(&old)?;
+    metadata::check_identity(target.key, &new, &old)?;
+    prepare(target, &mut new, &old);
+    let writing = Writing { kind: target.kind, manager: target.manager, subresource: target.subresource };
+    writing.after_write(state, Some(&old), &mut new);
+    let mut draft = Draft { old, new };
+    state.admission.mutate(state, &mut draft.attempt(target))?;
+    Ok(draft)
+}
+
+/// What webhooks changed may be no more than the edit itself may change.
+fn revise(target: &Target<'_>, draft: &mut Draft) -> Result<(), ApiError> {
+    metadata::check_identity(target.key, &draft.new, &draft.old)?;
+    prepare(target, &mut draft.new, &draft.old);
+    Ok(())
+}
+
+/// The generation, and the checks that need nobody else.
+fn finish(state: &State, target: &Target<'_>, draft: &mut Draft) -> Result<(), ApiError> {
+    count_generation(target, &mut draft.new, &draft.old);
+    validate(target, &draft.new, &draft.old)?;
+    state.admission.validate(state, &draft.attempt(target))
 }
 
 /// What an edit comes to.
@@ -77,43 +136,23 @@ enum Next {
 /// What is to be written.
 struct Write {
     stored: Bytes,
+    /// What the object needs more of than before.
+    charges: Charges,
     /// The edit took away the last thing that kept a deleted object.
     removes: bool,
 }
 
-/// Everything between reading and writing. Decides; writes nothing.
-fn plan(
-    state: &State,
-    target: &Target<'_>,
-    entry: &Entry,
-    edit: &mut Edit<'_>,
-    warnings: &mut Vec<String>,
-) -> Result<Next, ApiError> {
-    let old = to_served(target.kind, entry.decode().map_err(ApiError::internal)?)?;
-    let mut new = edit(&old)?;
-    metadata::check_identity(target.key, &new, &old)?;
-    prepare(target, &mut new, &old);
-    let mut attempt = Attempt {
-        operation: Operation::Update,
-        kind: target.kind,
-        key: target.key,
-        subresource: target.subresource,
-        user: target.user,
-        object: Some(&mut new),
-        old: Some(&old),
-    };
-    state.admission.mutate(state, &mut attempt)?;
-    state.admission.validate(state, &attempt)?;
-    count_generation(target, &mut new, &old);
-    validate(target, &new, &old)?;
-    warnings.extend(target.kind.row().strategy.warnings(&new));
-    let removes = delete::after_update(new.meta()) && !crate::deletion::is_held(&new);
-    if new == old && !removes {
+/// What is to be done about a draft that everybody lets pass.
+fn plan(state: &State, target: &Target<'_>, mut draft: Draft) -> Result<Next, ApiError> {
+    ownership::keep_times(&draft.old, &mut draft.new);
+    let removes = delete::after_update(draft.new.meta()) && !crate::deletion::is_held(&draft.new);
+    if draft.new == draft.old && !removes {
         return Ok(Next::Nothing);
     }
-    let mut stored = to_stored(new)?;
+    let charges = quota::charges(state, &draft.attempt(target))?;
+    let mut stored = to_stored(draft.new)?;
     stored.meta_mut().resource_version = None;
-    Ok(Next::Write(Write { stored: stored.to_json().into(), removes }))
+    Ok(Next::Write(Write { stored: stored.to_json().into(), charges, removes }))
 }
 
 /// Gives the new object what the edit may not change.
@@ -122,6 +161,7 @@ fn prepare(target: &Target<'_>, new: &mut Object, old: &Object) {
     if target.part == Part::Status {
         let mut merged = old.clone();
         merged.copy_status(new);
+        merged.meta_mut().managed_fields = new.meta_mut().managed_fields.take();
         *new = merged;
         strategy.set_defaults(new);
         return;
@@ -147,10 +187,10 @@ fn validate(target: &Target<'_>, new: &Object, old: &Object) -> Result<(), ApiEr
     let strategy = target.kind.row().strategy;
     let mut errors: Errors = meta::validate_meta(new);
     errors.extend(meta::validate_meta_update(new, old));
-    errors.extend(strategy.validate(new));
-    if target.part != Part::Chosen {
-        errors.extend(strategy.validate_update(new, old));
-    }
+    errors.extend(match target.part {
+        Part::Chosen => strategy.validate(new),
+        Part::Main | Part::Status => strategy.validate_change(new, old),
+    });
     if errors.is_empty() {
         Ok(())
     } else {
@@ -175,9 +215,13 @@ async fn execute(
         true => Op::Delete { key: key.clone() },
         false => Op::Put { key: key.clone(), value: write.stored.clone() },
     };
-    let txn = Txn { conditions: vec![Condition::Revision(key, entry.revision)], ops: vec![op] };
-    match state.store.commit(txn).await {
-        Ok(revision) => Ok(written(revision)),
+    let (mut conditions, mut ops) = (vec![Condition::Revision(key, entry.revision)], vec![op]);
+    let after = write.charges.ops.len() as u64;
+    conditions.extend(write.charges.conditions);
+    ops.extend(write.charges.ops);
+    match state.store.commit(Txn { conditions, ops }).await {
+        // Each write has its own revision, and the charges come last.
+        Ok(revision) => Ok(written(revision - after)),
         Err(store::Error::Conflict { .. }) => Ok(None),
         Err(error) => Err(storage_error(&error)),
     }
@@ -190,7 +234,7 @@ pub(crate) fn stored_key(entry: &Entry) -> Bytes {
 
 /// The key under which a new object will be stored.
 pub(crate) fn new_key(kind: Kind, key: &Key) -> Bytes {
-    format!("{}{}", path::store_prefix(crate::cache::stored_as(kind).row()), cache_key(key)).into()
+    format!("{}{}", path::store_prefix(kind.stored().row()), cache_key(key)).into()
 }
 
 /// What a client is told when the store does not do its part.

@@ -1,7 +1,7 @@
 //! Deleting the objects of a collection that selectors pick.
 
 use super::Call;
-use super::delete::{Outcome, delete_object};
+use super::delete::{Order, Outcome, delete_object};
 use crate::accept::Form;
 use crate::cache::entry::Entry;
 use crate::cache::selection::Selection;
@@ -10,6 +10,7 @@ use crate::options::delete_options;
 use crate::respond::{self, Answer};
 use crate::state::State;
 use crate::versions;
+use crate::webhooks;
 use api::k8s::apimachinery::pkg::apis::meta::v1::DeleteOptions;
 use api::{ApiError, Key};
 use bytes::Bytes;
@@ -28,10 +29,11 @@ pub(crate) async fn delete_collection(state: &State, call: &mut Call) -> Answer 
     let selection = Selection::parse(call.kind, &call.key.namespace, labels, fields)?;
     let snapshot = state.cached(call.kind)?.now(state.caches.fresh().await);
     let chosen: Vec<Arc<Entry>> = watcher::select(&snapshot, &selection).collect();
-    let call: &Call = call;
-    let deleted = stream::iter(chosen).map(|entry| delete_one(state, call, &options, entry));
-    let deleted: Vec<Option<Bytes>> = deleted.buffered(AT_ONCE).try_collect().await?;
-    let items: Vec<Bytes> = deleted.into_iter().flatten().collect();
+    let shared: &Call = call;
+    let deleted = stream::iter(chosen).map(|entry| delete_one(state, shared, &options, entry));
+    let deleted: Vec<Option<(Bytes, Vec<String>)>> = deleted.buffered(AT_ONCE).try_collect().await?;
+    let (items, warnings): (Vec<Bytes>, Vec<Vec<String>>) = deleted.into_iter().flatten().unzip();
+    webhooks::add_warnings(&mut call.warnings, warnings.concat());
     let row = call.kind.row();
     let head = format!(
         r#"{{"kind":"{}List","apiVersion":"{}","metadata":{{"resourceVersion":"{}"}},"items":["#,
@@ -49,11 +51,13 @@ async fn delete_one(
     call: &Call,
     options: &DeleteOptions,
     entry: Arc<Entry>,
-) -> Result<Option<Bytes>, ApiError> {
+) -> Result<Option<(Bytes, Vec<String>)>, ApiError> {
     let key = Key { kind: call.kind, namespace: entry.namespace().to_owned(), name: entry.name().to_owned() };
-    match delete_object(state, &key, options, &call.user).await {
-        Ok(Outcome::Removed(_)) => versions::json_of(call.kind, &entry).map(Some),
-        Ok(Outcome::Marked(marked)) => versions::json_of(call.kind, &marked).map(Some),
+    let (order, mut found) = (Order { key: &key, options, user: &call.user, admitted: false }, Vec::new());
+    let json = |entry: &Entry| versions::json_of(call.kind, entry);
+    match delete_object(state, &order, &mut found).await {
+        Ok(Outcome::Removed(_)) => Ok(Some((json(&entry)?, found))),
+        Ok(Outcome::Marked(marked)) => Ok(Some((json(&marked)?, found))),
         Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(error),
     }

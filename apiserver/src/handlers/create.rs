@@ -1,27 +1,33 @@
 //! Creating an object.
 //!
 //! Start at [`create`]. The order is upstream's: decode, defaults, the server's own metadata, mutating admission,
-//! validation, validating admission, write on the condition that the name is free.
+//! validation, validating admission, write on the condition that the name is free and the quotas have room.
 
 use super::Call;
 use super::change::{new_key, storage_error};
-use crate::admission::{Attempt, Operation};
+use crate::admission::quota::{self, Charges};
+use crate::admission::{Attempt, Operation, Options};
 use crate::allocate::Reservation;
 use crate::cache::entry::Entry;
 use crate::metadata;
 use crate::options::WriteOptions;
+use crate::ownership::{Manager, Writing};
 use crate::respond::Answer;
 use crate::state::{State, cache_key};
 use crate::versions::to_stored;
+use crate::webhooks;
 use access::UserInfo;
-use api::k8s::api::core::v1::{Node, Service};
-use api::{ApiError, Key, Kind, Object, Resource, Subresource};
+use api::k8s::api::core::v1::{ResourceQuota, Service};
+use api::{ApiError, Key, Kind, Object, ObjectMeta, Resource, Subresource};
 use http::StatusCode;
 use std::sync::Arc;
 use store::{Condition, Op, Txn};
 
 /// How many names are tried when the server makes the name.
 const GENERATED_ATTEMPTS: usize = 8;
+
+/// How often a charge is tried again: of those who want of one quota at the same time, each time one gets it.
+const QUOTA_ATTEMPTS: usize = 256;
 
 /// What the creator of a service should know until the cluster has a service network.
 const UNROUTED: &str = "the service is stored and has an address, but nothing routes to it yet";
@@ -30,12 +36,17 @@ const UNROUTED: &str = "the service is stored and has an address, but nothing ro
 pub(crate) async fn create(state: &State, call: &mut Call) -> Answer {
     let options = WriteOptions::of(&call.query)?;
     call.form()?;
+    if state.catalogue.now().terminates(call.kind) {
+        let why = "create not allowed while custom resource definition is terminating";
+        return Err(ApiError::new(405, api::status::reason::METHOD_NOT_ALLOWED, why));
+    }
     let mut warnings = Vec::new();
     let object = call.content().await?.object(call.kind, options.validation, &mut warnings)?;
     let request = Request {
         kind: call.kind,
         namespace: &call.key.namespace,
         user: &call.user,
+        manager: &call.manager,
         dry_run: options.dry_run,
     };
     let entry = create_object(state, &request, object, &mut warnings).await?;
@@ -51,6 +62,7 @@ pub(crate) struct Request<'a> {
     pub(crate) kind: Kind,
     pub(crate) namespace: &'a str,
     pub(crate) user: &'a UserInfo,
+    pub(crate) manager: &'a Manager,
     pub(crate) dry_run: bool,
 }
 
@@ -87,31 +99,33 @@ async fn attempt(
     let row = request.kind.row();
     metadata::check_new(request.namespace, row, object.meta_mut())?;
     metadata::fill(state, object.meta_mut());
-    let reservation = prepare(state, request, &mut object)?;
+    row.strategy.set_defaults(&mut object);
+    let writing = Writing { kind: request.kind, manager: request.manager, subresource: "" };
+    writing.after_write(state, None, &mut object);
     let key = object.key();
-    admit(state, request, &key, &mut object)?;
+    admit(state, request, &key, &mut object, warnings).await?;
+    let reservation = prepare(state, request, &mut object)?;
     validate(request.kind, &object)?;
+    let reviewed = attempt_of(request, &key, &mut object);
+    state.admission.validate(state, &reviewed)?;
+    webhooks::validate(state, &reviewed, warnings).await?;
+    warnings.extend(state.admission.warnings(state, &reviewed)?);
     warnings.extend(row.strategy.warnings(&object));
-    let stored = to_stored(object)?.to_json();
-    let revision = match request.dry_run {
-        true => taken(state, &key)?,
-        false => write(state, request.kind, &key, &stored).await?,
-    };
+    let (stored, revision) = store(state, request, &key, object).await?;
     reservation.keep_if(!request.dry_run);
-    let kind = crate::cache::stored_as(request.kind);
+    let kind = request.kind.stored();
     let entry = Entry::answer(kind, cache_key(&key).as_str().into(), &stored, revision);
     Ok(Arc::new(entry))
 }
 
-/// Defaults, the initial status, the first generation, addresses.
+/// The initial status, the first generation, addresses.
 fn prepare<'a>(
     state: &'a State,
     request: &Request<'_>,
     object: &mut Object,
 ) -> Result<Reservation<'a>, ApiError> {
     let (row, strategy) = (request.kind.row(), request.kind.row().strategy);
-    strategy.set_defaults(object);
-    if row.has(Subresource::Status) && !keeps_status(request.kind) {
+    if row.has(Subresource::Status) && !strategy.keeps_status() {
         let blank = request.kind.decode(b"{}").map_err(ApiError::internal)?;
         object.copy_status(&blank);
     }
@@ -120,45 +134,106 @@ fn prepare<'a>(
     state.allocators.allocate(row, object)
 }
 
-/// A node registers itself together with its status.
-fn keeps_status(kind: Kind) -> bool {
-    kind == Node::KIND
+/// Mutating admission. What it left out gets defaults once more.
+async fn admit(
+    state: &State,
+    request: &Request<'_>,
+    key: &Key,
+    object: &mut Object,
+    warnings: &mut Vec<String>,
+) -> Result<(), ApiError> {
+    let mut attempt = attempt_of(request, key, object);
+    state.admission.mutate(state, &mut attempt)?;
+    let own = attempt.object.as_ref().map(|it| it.meta().clone());
+    if webhooks::mutate(state, &mut attempt, warnings).await? {
+        keep(key, object.meta_mut(), own.unwrap_or_default())?;
+    }
+    request.kind.row().strategy.set_defaults(object);
+    Ok(())
 }
 
-fn admit(state: &State, request: &Request<'_>, key: &Key, object: &mut Object) -> Result<(), ApiError> {
-    let mut attempt = Attempt {
+/// Webhooks may change what the object says, not which one it is.
+fn keep(key: &Key, meta: &mut ObjectMeta, own: ObjectMeta) -> Result<(), ApiError> {
+    let named = (meta.name.as_deref().unwrap_or_default(), meta.namespace.as_deref().unwrap_or_default());
+    if named != (key.name.as_str(), key.namespace.as_str()) {
+        let message = "admission webhooks may not change the name or the namespace of an object";
+        return Err(ApiError::bad_request(message));
+    }
+    meta.uid = own.uid;
+    meta.creation_timestamp = own.creation_timestamp;
+    meta.resource_version = None;
+    meta.self_link = None;
+    Ok(())
+}
+
+fn attempt_of<'a>(request: &'a Request<'_>, key: &'a Key, object: &'a mut Object) -> Attempt<'a> {
+    Attempt {
         operation: Operation::Create,
         kind: request.kind,
         key,
         subresource: "",
         user: request.user,
+        options: Options::Write { dry_run: request.dry_run, manager: request.manager },
         object: Some(object),
         old: None,
-    };
-    state.admission.mutate(state, &mut attempt)?;
-    state.admission.validate(state, &attempt)
+    }
 }
 
 fn validate(kind: Kind, object: &Object) -> Result<(), ApiError> {
     let mut errors = api::validation::meta::validate_meta(object);
     errors.extend(kind.row().strategy.validate(object));
+    errors.extend(kind.row().strategy.validate_create(object));
     let name = object.meta().name.as_deref().unwrap_or_default();
     if errors.is_empty() { Ok(()) } else { Err(ApiError::invalid(kind.row(), name, &errors)) }
 }
 
-async fn write(state: &State, kind: Kind, key: &Key, stored: &[u8]) -> Result<u64, ApiError> {
-    let place = new_key(kind, key);
-    let op = Op::Put { key: place.clone(), value: bytes::Bytes::copy_from_slice(stored) };
-    let txn = Txn { conditions: vec![Condition::Absent(place)], ops: vec![op] };
-    match state.store.commit(txn).await {
-        Ok(revision) => Ok(revision),
-        Err(store::Error::Conflict { .. }) => Err(ApiError::already_exists(kind.row(), &key.name)),
+/// Writes the object and takes from the quotas what it needs, once more when somebody else took from them in between.
+async fn store(
+    state: &State,
+    request: &Request<'_>,
+    key: &Key,
+    mut object: Object,
+) -> Result<(Vec<u8>, u64), ApiError> {
+    let mut charges = quota::charges(state, &attempt_of(request, key, &mut object))?;
+    // Only who shares a quota may have to look again.
+    let mut copy = (!charges.is_empty()).then(|| object.clone());
+    let stored = to_stored(object)?.to_json();
+    if request.dry_run {
+        return Ok((stored, taken(state, key).await?));
+    }
+    for _ in 0..QUOTA_ATTEMPTS {
+        if let Some(revision) = write(state, key, &stored, charges).await? {
+            return Ok((stored, revision));
+        }
+        let Some(object) = &mut copy else { break };
+        state.caches.fresh().await;
+        charges = quota::charges(state, &attempt_of(request, key, object))?;
+    }
+    Err(ApiError::modified(ResourceQuota::KIND.row(), ""))
+}
+
+/// Writes on the condition that the name is free; nothing when a quota is not what it was.
+async fn write(state: &State, key: &Key, stored: &[u8], charges: Charges) -> Result<Option<u64>, ApiError> {
+    let place = new_key(key.kind, key);
+    let mut ops = vec![Op::Put { key: place.clone(), value: bytes::Bytes::copy_from_slice(stored) }];
+    let mut conditions = vec![Condition::Absent(place.clone())];
+    let after = charges.ops.len() as u64;
+    ops.extend(charges.ops);
+    conditions.extend(charges.conditions);
+    match state.store.commit(Txn { conditions, ops }).await {
+        // Each write has its own revision, and the charges come last.
+        Ok(revision) => Ok(Some(revision - after)),
+        Err(store::Error::Conflict { key: found, .. }) if found == place => {
+            Err(ApiError::already_exists(key.kind.row(), &key.name))
+        }
+        Err(store::Error::Conflict { .. }) => Ok(None),
         Err(error) => Err(storage_error(&error)),
     }
 }
 
 /// A dry run writes nothing, but finds names that are taken.
-fn taken(state: &State, key: &Key) -> Result<u64, ApiError> {
+async fn taken(state: &State, key: &Key) -> Result<u64, ApiError> {
+    state.caches.fresh().await;
     match state.cached(key.kind)?.get(&cache_key(key)) {
         Some(_) => Err(ApiError::already_exists(key.kind.row(), &key.name)),
         None => Ok(0),

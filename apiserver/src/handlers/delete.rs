@@ -3,12 +3,14 @@
 use super::Call;
 use super::change::{storage_error, stored_key};
 use crate::accept::Form;
-use crate::admission::{Attempt, Operation};
+use crate::admission::{Attempt, Operation, Options};
 use crate::cache::entry::Entry;
 use crate::deletion;
 use crate::options::{delete_is_dry_run, delete_options, precondition_failure};
 use crate::respond::{self, Answer};
 use crate::state::State;
+use crate::versions::to_served;
+use crate::webhooks;
 use access::UserInfo;
 use api::delete::Deletion;
 use api::k8s::apimachinery::pkg::apis::meta::v1::{DeleteOptions, ListMeta, Status, StatusDetails};
@@ -24,10 +26,20 @@ pub(crate) async fn delete(state: &State, call: &mut Call) -> Answer {
     let content = call.content().await?;
     let options = delete_options(&call.query, &content)?;
     call.form()?;
-    match delete_object(state, &call.key, &options, &call.user).await? {
+    let order = Order { key: &call.key, options: &options, user: &call.user, admitted: false };
+    match delete_object(state, &order, &mut call.warnings).await? {
         Outcome::Removed(object) => respond::value(StatusCode::OK, Form::JSON, &success(&call.key, &object)),
         Outcome::Marked(entry) => call.answer(state, StatusCode::OK, &entry),
     }
+}
+
+/// What is to be deleted, how, and by whom.
+pub(crate) struct Order<'a> {
+    pub(crate) key: &'a Key,
+    pub(crate) options: &'a DeleteOptions,
+    pub(crate) user: &'a UserInfo,
+    /// Webhooks and policies have let it pass in another form, such as an eviction.
+    pub(crate) admitted: bool,
 }
 
 /// What a delete came to.
@@ -41,45 +53,62 @@ pub(crate) enum Outcome {
 /// Deletes an object, once more from the start when somebody else writes in between.
 pub(crate) async fn delete_object(
     state: &State,
-    key: &Key,
-    options: &DeleteOptions,
-    user: &UserInfo,
+    order: &Order<'_>,
+    warnings: &mut Vec<String>,
 ) -> Result<Outcome, ApiError> {
     for _ in 0..ATTEMPTS {
-        let entry = state.current(key).await?;
+        let mut found = Vec::new();
+        let entry = state.current(order.key).await?;
         let object = entry.decode().map_err(ApiError::internal)?;
-        check(state, key, options, user, &object, entry.revision)?;
-        let plan = deletion::plan(&object, options, state.now());
-        if let Some(outcome) = execute(state, options, &entry, object, plan).await? {
+        check(state, order, &object, entry.revision)?;
+        if !order.admitted {
+            ask(state, order, &object, &mut found).await?;
+        }
+        let plan = deletion::plan(&object, order.options, state.now());
+        if let Some(outcome) = execute(state, order.options, &entry, object, plan).await? {
+            warnings.append(&mut found);
             return Ok(outcome);
         }
     }
-    Err(ApiError::modified(key.kind.row(), &key.name))
+    Err(ApiError::modified(order.key.kind.row(), &order.key.name))
 }
 
-/// Preconditions and admission.
-fn check(
-    state: &State,
-    key: &Key,
-    options: &DeleteOptions,
-    user: &UserInfo,
-    object: &Object,
-    revision: u64,
-) -> Result<(), ApiError> {
-    let wanted = options.preconditions.as_ref();
+/// Preconditions and plugins.
+fn check(state: &State, order: &Order<'_>, object: &Object, revision: u64) -> Result<(), ApiError> {
+    let (key, wanted) = (order.key, order.options.preconditions.as_ref());
     if let Some(failure) = wanted.and_then(|it| precondition_failure(it, owner::uid(object), revision)) {
         return Err(ApiError::conflict(key.kind.row(), &key.name, &failure));
     }
-    let attempt = Attempt {
+    state.admission.validate(state, &attempt_of(order, object))
+}
+
+/// Webhooks and policies, which see the object in the version that is being deleted.
+async fn ask(
+    state: &State,
+    order: &Order<'_>,
+    object: &Object,
+    warnings: &mut Vec<String>,
+) -> Result<(), ApiError> {
+    let converted = match object.kind() == order.key.kind {
+        true => None,
+        false => Some(to_served(order.key.kind, object.clone())?),
+    };
+    let mut attempt = attempt_of(order, converted.as_ref().unwrap_or(object));
+    webhooks::mutate(state, &mut attempt, warnings).await?;
+    webhooks::validate(state, &attempt, warnings).await
+}
+
+fn attempt_of<'a>(order: &'a Order<'_>, object: &'a Object) -> Attempt<'a> {
+    Attempt {
         operation: Operation::Delete,
-        kind: key.kind,
-        key,
+        kind: order.key.kind,
+        key: order.key,
         subresource: "",
-        user,
+        user: order.user,
+        options: Options::Delete(order.options),
         object: None,
         old: Some(object),
-    };
-    state.admission.validate(state, &attempt)
+    }
 }
 
 /// Writes what was planned; `None` when somebody else wrote first.

@@ -39,7 +39,7 @@ pub(crate) async fn list(state: &State, call: &Call) -> Answer {
     let (labels, fields) = (call.query.get("labelSelector"), call.query.get("fieldSelector"));
     let selection = Selection::parse(call.kind, &call.key.namespace, labels, fields)?;
     let form = call.form()?;
-    let snapshot = snapshot(state, state.cached(call.kind)?, &options).await?;
+    let snapshot = snapshot(state, &*state.cached(call.kind)?, &options).await?;
     let page = Page::of(&snapshot, &selection, &options);
     if call.parts.extensions.get::<Wanted>().is_some() && page.next.is_none() {
         return frames(call.kind, &page);

@@ -4,6 +4,7 @@
 //! [`subresource`]. All changes of existing objects pass through [`change`], so that conflicts, status and spec,
 //! generations, validation, admission and dry runs are right once for all.
 
+pub(crate) mod apply;
 pub(crate) mod change;
 pub(crate) mod collection;
 pub(crate) mod create;
@@ -21,6 +22,7 @@ pub(crate) mod watch;
 use crate::accept::{self, Form, Shape};
 use crate::body::{self, Content};
 use crate::cache::entry::Entry;
+use crate::ownership::Manager;
 use crate::request::{Query, ResourcePath, Verb};
 use crate::respond::{self, Answer};
 use crate::shape::Shaper;
@@ -28,6 +30,7 @@ use crate::state::State;
 use access::UserInfo;
 use api::{ApiError, Key, Kind};
 use axum::body::Body;
+use change::{Part, Target};
 use http::header::ACCEPT;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
@@ -41,6 +44,8 @@ pub(crate) struct Call {
     pub(crate) path: ResourcePath,
     pub(crate) query: Query,
     pub(crate) user: Arc<UserInfo>,
+    /// Who owns what this request writes.
+    pub(crate) manager: Manager,
     pub(crate) parts: Parts,
     /// A mutex because a body cannot be shared; nobody ever waits for it.
     body: Mutex<Body>,
@@ -74,7 +79,20 @@ impl Call {
     }
 
     pub(crate) fn shaper(&self, state: &State, form: Form) -> Result<Shaper, ApiError> {
-        Shaper::new(self.kind, form.shape, &self.query, state.now())
+        Shaper::new(self.kind, form.shape, &self.query, state.clock.clone())
+    }
+
+    /// The object that this request changes.
+    pub(crate) fn target(&self, part: Part, dry_run: bool) -> Target<'_> {
+        Target {
+            kind: self.kind,
+            key: &self.key,
+            part,
+            subresource: &self.path.subresource,
+            user: &self.user,
+            manager: &self.manager,
+            dry_run,
+        }
     }
 
     /// An object as the answer.
@@ -96,10 +114,14 @@ pub(crate) async fn handle(
     parts: Parts,
     body: Body,
 ) -> Answer {
-    let kind = Kind::find(&path.group, &path.version, &path.resource).ok_or_else(ApiError::no_route)?;
+    let kind = state.catalogue.find(&path.group, &path.version, &path.resource);
+    let kind = kind.ok_or_else(ApiError::no_route)?;
     let key = key_of(kind, &path)?;
-    let mut call = Call { kind, key, path, query, user, parts, body: Mutex::new(body), warnings: Vec::new() };
+    let manager = Manager::of(&query, &parts.headers)?;
+    let body = Mutex::new(body);
+    let mut call = Call { kind, key, path, query, user, manager, parts, body, warnings: Vec::new() };
     let mut answer = dispatch(state, &mut call).await?;
+    call.warnings.extend(state.catalogue.deprecation(kind));
     respond::warn(&mut answer, &call.warnings);
     Ok(answer)
 }

@@ -1,15 +1,18 @@
 //! Patching an object, or the part of it that a subresource holds.
 //!
 //! Start at [`patch`]. A patch works on the object as JSON, since the types would add what the client left out; the
-//! result is decoded and goes the way of every change. Server-side apply is one more [`Patch`] and gets its place here.
+//! result is decoded and goes the way of every change. Server-side apply, which may create the object as well, has its
+//! own file.
 
 use super::Call;
-use super::change::{self, Part, Target};
+use super::apply;
+use super::change::{self, Part};
 use crate::body::{self, FieldValidation};
 use crate::options::WriteOptions;
 use crate::respond::Answer;
 use crate::state::State;
 use ::patch::{Class, json_patch, merge_patch, strategic_merge};
+use api::field::{Error, Path};
 use api::{ApiError, Kind, Object};
 use bytes::Bytes;
 use http::StatusCode;
@@ -35,14 +38,13 @@ impl Patch {
     /// Reads the body by its media type.
     pub(crate) async fn read(call: &mut Call) -> Result<Self, ApiError> {
         let media = body::media_type(call.header(CONTENT_TYPE).unwrap_or_default());
-        let understood = &[JSON, MERGE, STRATEGIC, APPLY];
+        let understood = &[JSON, MERGE, STRATEGIC];
         let tree = |bytes: &Bytes| {
             serde_json::from_slice(bytes)
                 .map_err(|error| ApiError::bad_request(format!("error decoding patch: {error}")))
         };
         let bytes = match media.as_str() {
             JSON | MERGE | STRATEGIC => body::read(call.take_body()).await?,
-            APPLY => return Err(body::unsupported("server-side apply is not served yet", &understood[..3])),
             other => return Err(body::unsupported(other, understood)),
         };
         match media.as_str() {
@@ -90,20 +92,12 @@ fn unfit(kind: Kind, error: ApiError) -> ApiError {
 }
 
 fn refusal(error: &::patch::Error) -> ApiError {
-    let chain = |error: &dyn std::error::Error| {
-        let mut text = error.to_string();
-        let mut source = error.source();
-        while let Some(it) = source {
-            text = format!("{text}: {it}");
-            source = it.source();
-        }
-        text
-    };
+    let message = daemon::chain(error);
     match error.class() {
-        Class::Malformed => ApiError::bad_request(chain(error)),
-        Class::TooLarge => ApiError::new(413, api::status::reason::REQUEST_TOO_LARGE, chain(error)),
-        Class::DoesNotApply => ApiError::new(422, api::status::reason::INVALID, chain(error)),
-        Class::Contradiction => ApiError::new(500, "", chain(error)),
+        Class::Malformed => ApiError::bad_request(message),
+        Class::TooLarge => ApiError::new(413, api::status::reason::REQUEST_TOO_LARGE, message),
+        Class::DoesNotApply => ApiError::new(422, api::status::reason::INVALID, message),
+        Class::Contradiction => ApiError::new(500, "", message),
     }
 }
 
@@ -111,15 +105,16 @@ fn refusal(error: &::patch::Error) -> ApiError {
 pub(crate) async fn patch(state: &State, call: &mut Call, part: Part) -> Answer {
     let options = WriteOptions::of(&call.query)?;
     call.form()?;
+    if body::media_type(call.header(CONTENT_TYPE).unwrap_or_default()) == APPLY {
+        let bytes = body::read(call.take_body()).await?;
+        return apply::apply(state, call, part, &bytes).await;
+    }
+    if call.query.has("force") {
+        let error = Error::forbidden(&Path::new("force"), "may not be specified for non-apply patch");
+        return Err(crate::options::invalid("PatchOptions", &[error]));
+    }
     let patch = Patch::read(call).await?;
-    let target = Target {
-        kind: call.kind,
-        key: &call.key,
-        part,
-        subresource: &call.path.subresource,
-        user: &call.user,
-        dry_run: options.dry_run,
-    };
+    let target = call.target(part, options.dry_run);
     let mut found = Vec::new();
     let mut edit = |object: &Object| {
         found.clear();

@@ -2,14 +2,17 @@
 
 use super::Call;
 use super::change::{self, Part, Target};
-use super::delete::{Outcome, delete_object};
+use super::delete::{Order, Outcome, delete_object};
 use super::patch::Patch;
 use crate::accept::Form;
+use crate::admission::{Operation, Options};
 use crate::body;
 use crate::options::{WriteOptions, delete_is_dry_run};
 use crate::request::Verb;
 use crate::respond::{self, Answer};
 use crate::state::State;
+use crate::webhooks::{self, subject::Facts};
+use access::UserInfo;
 use api::k8s::api::core::v1::{Binding, Namespace, Pod, PodCondition};
 use api::k8s::api::policy::v1::{Eviction, PodDisruptionBudget};
 use api::k8s::apimachinery::pkg::apis::meta::v1::Status;
@@ -33,12 +36,18 @@ pub(crate) async fn bind(state: &State, call: &mut Call) -> Answer {
         let error = api::field::Error::required(&path, "");
         return Err(ApiError::invalid(Binding::KIND.row(), &name, &[error]));
     }
+    let facts = posted(call, Pod::KIND, &key.name, Subresource::Binding, options.dry_run);
+    let mut warnings = Vec::new();
+    let binding = webhooks::posted(state, facts, binding, &mut warnings).await?;
+    call.warnings = warnings;
+    let server = UserInfo::api_server();
     let target = Target {
         kind: Pod::KIND,
         key: &key,
         part: Part::Chosen,
         subresource: "binding",
-        user: &call.user,
+        user: &server,
+        manager: &call.manager,
         dry_run: options.dry_run,
     };
     let now = state.now();
@@ -46,6 +55,26 @@ pub(crate) async fn bind(state: &State, call: &mut Call) -> Answer {
     change::change(state, &target, &mut edit, &mut call.warnings).await?;
     let created = Status { status: Some("Success".to_owned()), code: Some(201), ..Status::default() };
     respond::value(StatusCode::CREATED, Form::JSON, &created)
+}
+
+/// What is posted to a subresource of a pod, as webhooks and policies know it. What comes of it is then the server's doing.
+fn posted<'a>(
+    call: &'a Call,
+    kind: Kind,
+    name: &'a str,
+    subresource: Subresource,
+    dry_run: bool,
+) -> Facts<'a> {
+    Facts {
+        operation: Operation::Create,
+        resource: kind,
+        subresource: subresource.name(),
+        namespace: &call.key.namespace,
+        name,
+        user: &call.user,
+        options: Options::Write { dry_run, manager: &call.manager },
+        sent: super::subresource::kind(subresource),
+    }
 }
 
 /// The pod with its node.
@@ -89,6 +118,10 @@ fn set_scheduled(pod: &mut Pod, now: jiff::Timestamp) {
 pub(crate) async fn evict(state: &State, call: &mut Call) -> Answer {
     let options = WriteOptions::of(&call.query)?;
     let eviction: Eviction = call.content().await?.plain()?;
+    let mut warnings = Vec::new();
+    let facts = posted(call, call.kind, &call.key.name, Subresource::Eviction, options.dry_run);
+    let eviction = webhooks::posted(state, facts, eviction, &mut warnings).await?;
+    call.warnings = warnings;
     let mut delete = eviction.delete_options.unwrap_or_default();
     if options.dry_run {
         delete.dry_run = Some(vec!["All".to_owned()]);
@@ -97,13 +130,47 @@ pub(crate) async fn evict(state: &State, call: &mut Call) -> Answer {
     let object = entry.decode().map_err(ApiError::internal)?;
     if let Some(pod) = object.get::<Pod>().filter(|it| is_protected(it)) {
         spend_budget(state, call, pod, delete_is_dry_run(&delete)).await?;
+        announce(state, call, delete_is_dry_run(&delete)).await?;
     }
-    match delete_object(state, &call.key, &delete, &call.user).await? {
+    let order = Order { key: &call.key, options: &delete, user: &call.user, admitted: true };
+    match delete_object(state, &order, &mut call.warnings).await? {
         Outcome::Removed(_) | Outcome::Marked(_) => {
             let created = Status { status: Some("Success".to_owned()), code: Some(201), ..Status::default() };
             respond::value(StatusCode::CREATED, Form::JSON, &created)
         }
     }
+}
+
+/// Writes into the pod why it goes, for whoever counts its failure.
+async fn announce(state: &State, call: &Call, dry_run: bool) -> Result<(), ApiError> {
+    let now = Time(crate::metadata::whole_seconds(state.now()));
+    let server = UserInfo::api_server();
+    let target = Target {
+        kind: call.kind,
+        key: &call.key,
+        part: Part::Status,
+        subresource: "status",
+        user: &server,
+        manager: &call.manager,
+        dry_run,
+    };
+    let mut edit = |object: &Object| {
+        let mut changed = object.clone();
+        if let Some(pod) = changed.get_mut::<Pod>() {
+            let conditions = pod.status.get_or_insert_default().conditions.get_or_insert_default();
+            conditions.retain(|it| it.type_ != "DisruptionTarget");
+            conditions.push(PodCondition {
+                type_: "DisruptionTarget".to_owned(),
+                status: "True".to_owned(),
+                reason: Some("EvictionByEvictionAPI".to_owned()),
+                message: Some("Eviction API: evicting".to_owned()),
+                last_transition_time: Some(now.clone()),
+                ..PodCondition::default()
+            });
+        }
+        Ok(changed)
+    };
+    change::change(state, &target, &mut edit, &mut Vec::new()).await.map(drop)
 }
 
 /// Pods that have not started, or that are over or on their way out, may always go.
@@ -126,12 +193,14 @@ async fn spend_budget(state: &State, call: &Call, pod: &Pod, dry_run: bool) -> R
     };
     let name = budget.meta().name.clone().unwrap_or_default();
     let key = Key::of::<PodDisruptionBudget>(&call.key.namespace, &name);
+    let server = UserInfo::api_server();
     let target = Target {
         kind: key.kind,
         key: &key,
         part: Part::Status,
         subresource: "status",
-        user: &call.user,
+        user: &server,
+        manager: &call.manager,
         dry_run,
     };
     let pod_name = call.key.name.clone();
@@ -160,7 +229,11 @@ fn no_budget(name: &str, unknown: bool) -> ApiError {
         true => format!("The disruption budget {name} is still being processed by the server."),
         false => format!("The disruption budget {name} does not allow another disruption"),
     };
-    ApiError::too_many_requests(message, 10).with_cause("DisruptionBudget", "", &why)
+    ApiError::too_many_requests(message, if unknown { 10 } else { 0 }).with_cause(
+        "DisruptionBudget",
+        "",
+        &why,
+    )
 }
 
 fn budgets_of(state: &State, namespace: &str, pod: &Pod) -> Result<Vec<Arc<Object>>, ApiError> {
@@ -257,14 +330,7 @@ async fn chosen(
     dry_run: bool,
     mut edit: impl FnMut(&Object) -> Result<Object, ApiError> + Send,
 ) -> Answer {
-    let target = Target {
-        kind: call.kind,
-        key: &call.key,
-        part: Part::Chosen,
-        subresource: &call.path.subresource,
-        user: &call.user,
-        dry_run,
-    };
+    let target = call.target(Part::Chosen, dry_run);
     let mut warnings = Vec::new();
     let entry = change::change(state, &target, &mut edit, &mut warnings).await?;
     call.warnings = warnings;

@@ -1,7 +1,7 @@
 //! The scale of a workload: a small object of its own that stands for `spec.replicas`.
 
 use super::Call;
-use super::change::{self, Part, Target};
+use super::change::{self, Part};
 use super::patch::Patch;
 use crate::cache::entry::Entry;
 use crate::options::WriteOptions;
@@ -21,14 +21,7 @@ pub(crate) async fn handle(state: &State, call: &mut Call) -> Answer {
     }
     let options = WriteOptions::of(&call.query)?;
     let wanted = Wanted::read(call).await?;
-    let target = Target {
-        kind: call.kind,
-        key: &call.key,
-        part: Part::Main,
-        subresource: &call.path.subresource,
-        user: &call.user,
-        dry_run: options.dry_run,
-    };
+    let target = call.target(Part::Main, options.dry_run);
     let mut warnings = Vec::new();
     let entry = change::change(state, &target, &mut |it| wanted.edit(it), &mut warnings).await?;
     call.warnings = warnings;
@@ -81,7 +74,8 @@ fn scale_of_entry(entry: &Entry) -> Result<Scale, ApiError> {
     scale_of(&entry.decode().map_err(ApiError::internal)?)
 }
 
-fn scale_of(object: &Object) -> Result<Scale, ApiError> {
+/// The scale of an object that can be scaled.
+pub(crate) fn scale_of(object: &Object) -> Result<Scale, ApiError> {
     let view = object.kind().row().strategy.scale(object).ok_or_else(ApiError::no_route)?;
     let meta = object.meta();
     Ok(Scale {

@@ -6,6 +6,7 @@ use crate::proxy;
 use crate::request::Verb;
 use crate::respond::Answer;
 use crate::state::State;
+use crate::webhooks::connect;
 use api::{ApiError, Kind, Subresource};
 use std::sync::Arc;
 
@@ -54,10 +55,15 @@ pub(crate) async fn dispatch(state: &Arc<State>, call: &mut Call) -> Answer {
         (Subresource::Binding, _) => pods::bind(state, call).await,
         (Subresource::Eviction, _) => pods::evict(state, call).await,
         (Subresource::Token, _) => token::request(state, call).await,
-        (Subresource::Log | Subresource::Exec | Subresource::Attach | Subresource::PortForward, _) => {
+        (Subresource::Log, _) => proxy::to_kubelet(state, call, found).await,
+        (Subresource::Exec | Subresource::Attach | Subresource::PortForward, _) => {
+            connect::admit(state, call, found).await?;
             proxy::to_kubelet(state, call, found).await
         }
-        (Subresource::Proxy, _) => proxy::to_object(state, call).await,
+        (Subresource::Proxy, _) => {
+            connect::admit(state, call, found).await?;
+            proxy::to_object(state, call).await
+        }
         (_, Verb::Get) => get::get(state, call).await,
         (Subresource::Status | Subresource::Approval, Verb::Update) => {
             update::update(state, call, Part::Status).await

@@ -1,13 +1,15 @@
 //! Tokens of service accounts: `serviceaccounts/NAME/token`.
 
 use super::Call;
+use crate::admission::{Operation, Options};
 use crate::options::WriteOptions;
 use crate::respond::{self, Answer};
 use crate::state::State;
+use crate::webhooks::{self, subject::Facts};
 use api::field::{Error, Path};
 use api::k8s::api::authentication::v1::{BoundObjectReference, TokenRequest, TokenRequestStatus};
 use api::k8s::api::core::v1::{Node, Pod, Secret};
-use api::{ApiError, Key, Kind, Resource, Time, owner};
+use api::{ApiError, Key, Kind, Resource, Subresource, Time, owner};
 use http::StatusCode;
 use jiff::SignedDuration;
 use pki::tokens::{Bound, Grant, Reference, Subject};
@@ -28,6 +30,7 @@ pub(crate) async fn request(state: &State, call: &mut Call) -> Answer {
     let options = WriteOptions::of(&call.query)?;
     let form = call.form()?;
     let mut request: TokenRequest = call.content().await?.plain()?;
+    request = admit(state, call, request, options.dry_run).await?;
     let account = state.current(&call.key).await?.object().map_err(ApiError::internal)?;
     let spec = request.spec.get_or_insert_default();
     let audiences = spec.audiences.take().filter(|it| !it.is_empty());
@@ -56,6 +59,29 @@ pub(crate) async fn request(state: &State, call: &mut Call) -> Answer {
     request.status =
         Some(TokenRequestStatus { expiration_timestamp: Some(Time(expires)), token: Some(token) });
     respond::value(StatusCode::CREATED, form, &request)
+}
+
+/// The request as webhooks leave it.
+async fn admit(
+    state: &State,
+    call: &mut Call,
+    request: TokenRequest,
+    dry_run: bool,
+) -> Result<TokenRequest, ApiError> {
+    let facts = Facts {
+        operation: Operation::Create,
+        resource: call.kind,
+        subresource: Subresource::Token.name(),
+        namespace: &call.key.namespace,
+        name: &call.key.name,
+        user: &call.user,
+        options: Options::Write { dry_run, manager: &call.manager },
+        sent: super::subresource::kind(Subresource::Token),
+    };
+    let mut warnings = Vec::new();
+    let request = webhooks::posted(state, facts, request, &mut warnings).await?;
+    call.warnings = warnings;
+    Ok(request)
 }
 
 fn check_lifetime(name: &str, seconds: i64) -> Result<(), ApiError> {

@@ -1,10 +1,12 @@
 //! Replacing an object, or the part of it that a subresource holds.
 
 use super::Call;
-use super::change::{self, Part, Target};
+use super::change::{self, Part};
 use crate::options::WriteOptions;
 use crate::respond::Answer;
 use crate::state::State;
+use api::field::{Error, Path};
+use api::{ApiError, Object};
 use http::StatusCode;
 
 /// PUT.
@@ -13,15 +15,20 @@ pub(crate) async fn update(state: &State, call: &mut Call, part: Part) -> Answer
     call.form()?;
     let mut warnings = Vec::new();
     let object = call.content().await?.object(call.kind, options.validation, &mut warnings)?;
-    let target = Target {
-        kind: call.kind,
-        key: &call.key,
-        part,
-        subresource: &call.path.subresource,
-        user: &call.user,
-        dry_run: options.dry_run,
-    };
+    check_version(call, &object)?;
+    let target = call.target(part, options.dry_run);
     let entry = change::change(state, &target, &mut |_| Ok(object.clone()), &mut warnings).await?;
     call.warnings = warnings;
     call.answer(state, StatusCode::OK, &entry)
+}
+
+/// Whoever replaces an object has to say which version, unless the kind does not mind.
+fn check_version(call: &Call, object: &Object) -> Result<(), ApiError> {
+    let given = object.meta().resource_version.as_deref().unwrap_or_default();
+    if !given.is_empty() || call.kind.row().strategy.updates_blindly() {
+        return Ok(());
+    }
+    let path = Path::new("metadata").child("resourceVersion");
+    let error = Error::invalid(&path, 0, "must be specified for an update");
+    Err(ApiError::invalid(call.kind.row(), &call.key.name, &[error]))
 }

@@ -39,7 +39,7 @@ pub(crate) async fn watch(state: &State, call: &Call) -> Answer {
     let timeout = options.timeout.unwrap_or_else(|| state.random.jitter(LEAST_TIMEOUT, 1.0));
     let (start, wishes) = begin_of(state, &options).await?;
     let cached = state.cached(call.kind)?;
-    let begun = Watcher::begin(&state.caches, cached, selection, start, wishes, state.shutdown.clone());
+    let begun = Watcher::begin(&state.caches, &cached, selection, start, wishes, state.shutdown.clone());
     let Ok(watcher) = begun else { return Ok(too_old(&options)) };
     let watcher = watcher.lasting(timeout);
     if call.parts.extensions.get::<Wanted>().is_some() {

@@ -41,7 +41,7 @@ async fn patches_of_each_kind_apply() {
         ("application/merge-patch+json", json!(["not a map"]), 400),
         ("application/strategic-merge-patch+json", json!({ "metadata": { "finalizers": ["x.io/b"] } }), 200),
         ("application/merge-patch+json", json!({ "metadata": { "resourceVersion": "1" } }), 409),
-        ("application/apply-patch+yaml", json!({}), 415),
+        ("application/apply-patch+yaml", json!({}), 422),
         ("application/json", json!({}), 415),
     ] {
         let answer = send(&rig.admin, "PATCH", &uri, &[("content-type", media)], &patch.to_string()).await;

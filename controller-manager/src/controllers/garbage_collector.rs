@@ -29,6 +29,7 @@ impl Controller for GarbageCollector {
     type Observed<'a> = Observed<'a>;
     const NAME: &'static str = "garbage-collector-controller";
     const WATCHES: &'static [Watch] = &WATCHES;
+    const CUSTOM: Option<Wakes> = Some(Wakes::Map(wakes));
 
     fn observe<'a>(caches: &'a Snapshot, key: &'a Key) -> Option<Observed<'a>> {
         Some(Observed { object: caches.object(key)?, caches })
@@ -58,7 +59,7 @@ fn wakes(change: &Change, caches: &Snapshot) -> Vec<Key> {
         keys.push(new.key());
     }
     for object in change.objects() {
-        let owners = owner::owners(object.meta()).iter().filter_map(|it| key_of_owner(object, it));
+        let owners = owner::owners(object.meta()).iter().filter_map(|it| key_of_owner(object, it, caches));
         keys.extend(owners.filter(|it| caches.object(it).is_some_and(|it| holds(it, FOREGROUND))));
     }
     if let Some(old) = &change.old
@@ -107,7 +108,7 @@ enum Verdict {
 }
 
 fn judge(object: &Object, reference: &OwnerReference, caches: &Snapshot) -> Verdict {
-    let Some(kind) = Kind::named(&reference.api_version, &reference.kind) else {
+    let Some(kind) = kind_of(reference, caches) else {
         return Verdict::Senseless("");
     };
     if kind.row().namespaced() && object.meta().namespace.is_none() {
@@ -122,13 +123,19 @@ fn judge(object: &Object, reference: &OwnerReference, caches: &Snapshot) -> Verd
     }
 }
 
+/// The kind of an owner: of the table, or a custom one that is followed.
+fn kind_of(reference: &OwnerReference, caches: &Snapshot) -> Option<Kind> {
+    let (api_version, kind) = (&reference.api_version, &reference.kind);
+    Kind::named(api_version, kind).or_else(|| caches.named(api_version, kind))
+}
+
 fn key_in(kind: Kind, object: &Object, reference: &OwnerReference) -> Key {
     let namespace = if kind.row().namespaced() { meta::namespace(object.meta()) } else { "" };
     Key { kind, namespace: namespace.to_owned(), name: reference.name.clone() }
 }
 
-fn key_of_owner(object: &Object, reference: &OwnerReference) -> Option<Key> {
-    Kind::named(&reference.api_version, &reference.kind).map(|it| key_in(it, object, reference))
+fn key_of_owner(object: &Object, reference: &OwnerReference, caches: &Snapshot) -> Option<Key> {
+    kind_of(reference, caches).map(|it| key_in(it, object, reference))
 }
 
 /// The objects that name `object` as an owner and could be owned by it.

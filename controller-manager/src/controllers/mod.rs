@@ -15,6 +15,7 @@ mod pod_gc;
 mod replica_set;
 mod replicas;
 mod replication_controller;
+mod resource_quota;
 pub mod root_ca;
 mod service_account;
 mod taint_eviction;
@@ -36,4 +37,5 @@ pub const CONTROLLERS: &[Registration] = &[
     Registration::of::<service_account::ServiceAccountController>(),
     Registration::of::<root_ca::RootCaController>(),
     Registration::of::<cluster_role::ClusterRoleController>(),
+    Registration::of::<resource_quota::ResourceQuotaController>(),
 ];

@@ -54,6 +54,7 @@ impl Controller for NamespaceController {
     type Observed<'a> = Observed<'a>;
     const NAME: &'static str = "namespace-controller";
     const WATCHES: &'static [Watch] = &WATCHES;
+    const CUSTOM: Option<Wakes> = Some(Wakes::Map(content_wakes));
 
     fn observe<'a>(caches: &'a Snapshot, key: &'a Key) -> Option<Observed<'a>> {
         let namespace = caches.at::<Namespace>(key)?;
@@ -63,9 +64,9 @@ impl Controller for NamespaceController {
             return None;
         }
         let since = namespace.metadata.resource_version.as_ref()?.parse().ok()?;
-        let kinds = CONTENT.iter().map(|it| it.kind);
-        let left = kinds.clone().filter_map(|it| left_of(it, caches.of_kind(it)?, &key.name)).collect();
-        let unsure = kinds.filter(|it| caches.revision(*it) < since).collect();
+        let kinds = content(caches);
+        let left = kinds.iter().filter_map(|it| left_of(*it, caches.of_kind(*it)?, &key.name)).collect();
+        let unsure = kinds.into_iter().filter(|it| caches.revision(*it) < since).collect();
         Some(Observed { namespace, left, unsure })
     }
 
@@ -86,6 +87,15 @@ impl Controller for NamespaceController {
         }
         Plan::of(actions)
     }
+}
+
+/// The kinds that live in namespaces, in the table's order, then custom ones.
+fn content(caches: &Snapshot) -> Vec<Kind> {
+    let built_in: Vec<Kind> = CONTENT.iter().map(|it| it.kind).collect();
+    let is_custom = |it: &Kind| it.row().namespaced() && !built_in.contains(it);
+    let mut custom: Vec<Kind> = caches.kinds().filter(is_custom).collect();
+    custom.sort();
+    built_in.into_iter().chain(custom).collect()
 }
 
 /// What lives in a terminating namespace concerns it.

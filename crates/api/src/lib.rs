@@ -16,6 +16,7 @@ pub mod owner;
 pub mod path;
 pub mod pod;
 pub mod quantity;
+pub mod quota;
 pub mod resources;
 pub mod selector;
 pub mod status;

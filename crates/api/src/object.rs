@@ -124,6 +124,16 @@ impl Object {
         Ok(*self.0.into_any().downcast().expect("the kind was just checked"))
     }
 
+    /// The object as what a custom kind keeps its objects in.
+    pub fn downcast_ref<T: AnyObject>(&self) -> Option<&T> {
+        self.0.as_any().downcast_ref()
+    }
+
+    /// The same, to change.
+    pub fn downcast_mut<T: AnyObject>(&mut self) -> Option<&mut T> {
+        self.0.as_any_mut().downcast_mut()
+    }
+
     /// The row of this object's kind.
     pub fn kind(&self) -> Kind {
         self.0.kind()

@@ -91,15 +91,54 @@ pub fn amount(quantity: &Quantity) -> Amount {
     Amount::parse(&quantity.0).unwrap_or_default()
 }
 
+/// How a quantity is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// `1500M`.
+    #[default]
+    Decimal,
+    /// `1536Mi`.
+    Binary,
+    /// `15e8`.
+    Exponent,
+}
+
+impl Format {
+    /// How this text is written.
+    pub fn of(text: &str) -> Self {
+        match text {
+            it if it.ends_with('i') => Self::Binary,
+            it if it.contains(['e', 'E']) && !it.ends_with('E') => Self::Exponent,
+            _ => Self::Decimal,
+        }
+    }
+}
+
+impl Amount {
+    /// The quantity as upstream stores it: no fraction, the largest suffix that keeps it exact.
+    pub fn written(self, format: Format) -> Quantity {
+        if format == Format::Binary && self.is_whole() && self.nanos.abs() >= 1024 * NANO {
+            return Quantity(with_binary_suffix(self.nanos / NANO));
+        }
+        Quantity(with_decimal_suffix(self.nanos, format == Format::Exponent))
+    }
+}
+
 /// The form in which upstream stores a quantity: no fraction, the largest suffix that keeps it exact.
 pub fn canonical(text: &str) -> Result<String, ParseError> {
-    let amount = Amount::parse(text)?;
-    let binary = text.ends_with('i');
-    if binary && amount.is_whole() && amount.nanos.abs() >= 1024 * NANO {
-        return Ok(with_binary_suffix(amount.nanos / NANO));
-    }
-    let exponent = text.contains(['e', 'E']) && !text.ends_with('E');
-    Ok(with_decimal_suffix(amount.nanos, exponent))
+    Ok(Amount::parse(text)?.written(Format::of(text)).0)
+}
+
+/// The sum, written as the first is, or as the second when the first is zero.
+pub fn sum(first: &Quantity, second: &Quantity) -> Quantity {
+    let zero = amount(first) == Amount::default();
+    let format = Format::of(if zero { &second.0 } else { &first.0 });
+    (amount(first) + amount(second)).written(format)
+}
+
+/// What is left of the first, but never less than nothing.
+pub fn remainder(first: &Quantity, second: &Quantity) -> Quantity {
+    (amount(first) - amount(second)).max(Amount::default()).written(Format::of(&first.0))
 }
 
 fn with_binary_suffix(mut value: i128) -> String {
@@ -192,6 +231,19 @@ mod tests {
         check("0", "0");
         check("-1", "-1");
         check("0.1Gi", "107374182400m");
+    }
+
+    #[test]
+    fn sums_keep_their_form() {
+        let quantity = |text: &str| Quantity(text.to_owned());
+        let check = |first: &str, second: &str, total: &str, left: &str| {
+            assert_eq!(sum(&quantity(first), &quantity(second)).0, total, "{first} + {second}");
+            assert_eq!(remainder(&quantity(first), &quantity(second)).0, left, "{first} - {second}");
+        };
+        check("0", "1Gi", "1Gi", "0");
+        check("1Gi", "512Mi", "1536Mi", "512Mi");
+        check("700m", "400m", "1100m", "300m");
+        check("1", "2", "3", "0");
     }
 
     #[test]

@@ -16,7 +16,6 @@ use k8s_openapi::api::{
 };
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1 as apiextensions;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use serde_json::Value;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
@@ -90,7 +89,8 @@ impl Subresource {
     }
 }
 
-type Decode = fn(&[u8]) -> serde_json::Result<Box<dyn AnyObject>>;
+/// How JSON becomes an object of a kind.
+pub type Decode = fn(Kind, &[u8]) -> serde_json::Result<Box<dyn AnyObject>>;
 
 /// One row: what everybody needs to know of a kind.
 pub struct Row {
@@ -116,7 +116,8 @@ pub struct Row {
     pub subresources: &'static [Subresource],
     /// How the kind behaves.
     pub strategy: &'static dyn Strategy,
-    pub(crate) decode: Decode,
+    /// How JSON becomes an object.
+    pub decode: Decode,
 }
 
 impl Row {
@@ -187,26 +188,19 @@ impl Kind {
         })
     }
 
+    /// The kind whose stored form holds the objects of this one: one stored version per kind.
+    pub fn stored(self) -> Kind {
+        self.0.strategy.stored_as().unwrap_or(self)
+    }
+
     /// Decodes JSON. `apiVersion` and `kind` must be there and be those of this kind.
     pub fn decode(self, json: &[u8]) -> serde_json::Result<crate::Object> {
-        (self.0.decode)(json).and_then(|it| self.normalized(it))
+        (self.0.decode)(self, json).and_then(|it| self.normalized(it))
     }
 
     /// Decodes a tree, by way of its text: one decoder for each kind is enough to build.
     pub fn decode_value(self, value: serde_json::Value) -> serde_json::Result<crate::Object> {
         self.decode(&serde_json::to_vec(&value)?)
-    }
-
-    /// Decodes JSON and reports the path of each field that the kind does not have.
-    pub fn decode_strictly(
-        self,
-        json: &[u8],
-        unknown: &mut dyn FnMut(String),
-    ) -> serde_json::Result<crate::Object> {
-        let object = (self.0.decode)(json)?;
-        let given: Value = serde_json::from_slice(json)?;
-        name_unknown(&given, &object.to_value(), &mut String::new(), unknown);
-        self.normalized(object)
     }
 
     /// Writes quantities in their canonical form; one that is none makes the object undecodable.
@@ -265,37 +259,8 @@ impl fmt::Debug for Kind {
     }
 }
 
-fn decode<K: Resource>(json: &[u8]) -> serde_json::Result<Box<dyn AnyObject>> {
+fn decode<K: Resource>(_: Kind, json: &[u8]) -> serde_json::Result<Box<dyn AnyObject>> {
     serde_json::from_slice::<K>(json).map(|it| Box::new(it) as _)
-}
-
-/// Names the fields that are in `given` and have no place in `known`, the same object after a typed round trip. Fields
-/// that are null are not looked at: they say nothing.
-fn name_unknown(given: &Value, known: &Value, path: &mut String, tell: &mut dyn FnMut(String)) {
-    let length = path.len();
-    match (given, known) {
-        (Value::Object(given), Value::Object(known)) => {
-            for (key, value) in given.iter().filter(|(_, value)| !value.is_null()) {
-                if length > 0 {
-                    path.push('.');
-                }
-                path.push_str(key);
-                match known.get(key) {
-                    Some(known) => name_unknown(value, known, path, tell),
-                    None => tell(path.clone()),
-                }
-                path.truncate(length);
-            }
-        }
-        (Value::Array(given), Value::Array(known)) => {
-            for (index, (given, known)) in given.iter().zip(known).enumerate() {
-                path.push_str(&format!("[{index}]"));
-                name_unknown(given, known, path, tell);
-                path.truncate(length);
-            }
-        }
-        _ => {}
-    }
 }
 
 /// Field-wise parts of a [`Resource`]: a `status` to copy, and the fields that make the spec.

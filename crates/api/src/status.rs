@@ -141,11 +141,11 @@ impl ApiError {
         Self::new(415, reason::UNSUPPORTED_MEDIA_TYPE, message)
     }
 
-    /// Come back later.
+    /// Come back later: after so many seconds, unless that is 0.
     pub fn too_many_requests(message: impl Into<String>, retry_after_seconds: i32) -> Self {
         let mut error = Self::new(429, reason::TOO_MANY_REQUESTS, message);
         error.0.details = Some(StatusDetails {
-            retry_after_seconds: Some(retry_after_seconds),
+            retry_after_seconds: (retry_after_seconds > 0).then_some(retry_after_seconds),
             ..StatusDetails::default()
         });
         error

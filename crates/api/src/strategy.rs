@@ -1,11 +1,12 @@
 //! How a kind behaves, as one trait with neutral defaults: a kind writes only what is its own.
 //!
 //! [`Behaviour`] is what a strategy file implements, typed. [`Strategy`] is the same with the type erased: what the
-//! generic handlers call. The order for a create is `set_defaults`, `prepare_create`, `validate`; for an update
-//! `set_defaults`, `prepare_update`, `validate`, `validate_update`.
+//! generic handlers call. The order for a create is `set_defaults`, `prepare_create`, `validate`, `validate_create`; for
+//! an update `set_defaults`, `prepare_update`, `validate`, `validate_update`.
 
 use crate::field::Errors;
 use crate::object::{Object, Resource};
+use crate::resources::Kind;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use serde_json::Value;
@@ -66,6 +67,8 @@ pub trait Behaviour: 'static {
     type Object: Resource;
     /// Shows each quantity: decoding refuses those that are none and writes the others in their canonical form.
     fn quantities(_object: &mut Self::Object, _visit: &mut dyn FnMut(&mut Quantity)) {}
+    /// The kind whose stored form holds these objects, when it is another one.
+    const STORED_AS: Option<Kind> = None;
     /// Fills fields that the user left out.
     fn set_defaults(_object: &mut Self::Object) {}
     /// Resets what users may not set on create, besides the status.
@@ -74,6 +77,10 @@ pub trait Behaviour: 'static {
     fn prepare_update(_object: &mut Self::Object, _old: &Self::Object) {}
     /// What is wrong with an object.
     fn validate(_object: &Self::Object) -> Errors {
+        Errors::new()
+    }
+    /// What is wrong with a new object only, besides [`Behaviour::validate`].
+    fn validate_create(_object: &Self::Object) -> Errors {
         Errors::new()
     }
     /// What is wrong with a change, besides [`Behaviour::validate`].
@@ -98,10 +105,20 @@ pub trait Behaviour: 'static {
     }
     /// Whether the generation counts changes of the spec.
     const GENERATION: bool = true;
+    /// Whether a status that comes with a new object stays.
+    const KEEPS_STATUS: bool = false;
     /// The grace period a delete gets: `None` when objects of the kind go at once.
     fn grace(_object: &Self::Object, _requested: Option<i64>) -> Option<i64> {
         None
     }
+    /// Whether a delete that says nothing of dependents leaves them, as upstream's oldest kinds do.
+    const ORPHANS: bool = false;
+    /// Whether something besides its metadata keeps a deleted object.
+    fn is_held(_object: &Self::Object) -> bool {
+        false
+    }
+    /// What else changes in an object that is marked for deletion and held.
+    fn mark_held(_object: &mut Self::Object) {}
     /// What `scale` reads.
     fn scale(_object: &Self::Object) -> Option<ScaleView> {
         None
@@ -114,6 +131,15 @@ pub trait Behaviour: 'static {
 pub trait Strategy: Sync {
     /// See [`Behaviour::quantities`].
     fn quantities(&self, _object: &mut Object, _visit: &mut dyn FnMut(&mut Quantity)) {}
+    /// Removes fields that the kind does not have, and gives their paths. Types of built-in kinds have no place for
+    /// such fields.
+    fn prune(&self, _object: &mut Object) -> Vec<String> {
+        Vec::new()
+    }
+    /// See [`Behaviour::STORED_AS`].
+    fn stored_as(&self) -> Option<Kind> {
+        None
+    }
     /// See [`Behaviour::set_defaults`].
     fn set_defaults(&self, _object: &mut Object) {}
     /// See [`Behaviour::prepare_create`].
@@ -124,9 +150,19 @@ pub trait Strategy: Sync {
     fn validate(&self, _object: &Object) -> Errors {
         Errors::new()
     }
+    /// See [`Behaviour::validate_create`].
+    fn validate_create(&self, _object: &Object) -> Errors {
+        Errors::new()
+    }
     /// See [`Behaviour::validate_update`].
     fn validate_update(&self, _object: &Object, _old: &Object) -> Errors {
         Errors::new()
+    }
+    /// What is wrong with a changed object, and with the change.
+    fn validate_change(&self, object: &Object, old: &Object) -> Errors {
+        let mut errors = self.validate(object);
+        errors.extend(self.validate_update(object, old));
+        errors
     }
     /// See [`Behaviour::warnings`].
     fn warnings(&self, _object: &Object) -> Vec<String> {
@@ -148,14 +184,32 @@ pub trait Strategy: Sync {
     fn fields(&self, _object: &Object) -> Vec<SelectableField> {
         Vec::new()
     }
+    /// Whether an update may leave out the version that it replaces; those of custom kinds may not.
+    fn updates_blindly(&self) -> bool {
+        true
+    }
     /// See [`Behaviour::GENERATION`].
     fn counts_generation(&self) -> bool {
+        false
+    }
+    /// See [`Behaviour::KEEPS_STATUS`].
+    fn keeps_status(&self) -> bool {
         false
     }
     /// See [`Behaviour::grace`].
     fn grace(&self, _object: &Object, _requested: Option<i64>) -> Option<i64> {
         None
     }
+    /// See [`Behaviour::ORPHANS`].
+    fn orphans(&self) -> bool {
+        false
+    }
+    /// See [`Behaviour::is_held`].
+    fn is_held(&self, _object: &Object) -> bool {
+        false
+    }
+    /// See [`Behaviour::mark_held`].
+    fn mark_held(&self, _object: &mut Object) {}
     /// See [`Behaviour::scale`].
     fn scale(&self, _object: &Object) -> Option<ScaleView> {
         None
@@ -185,6 +239,9 @@ impl<B: Behaviour> Strategy for Typed<B> {
             B::quantities(object, visit);
         }
     }
+    fn stored_as(&self) -> Option<Kind> {
+        B::STORED_AS
+    }
     fn set_defaults(&self, object: &mut Object) {
         if let Some(object) = object.get_mut() {
             B::set_defaults(object);
@@ -202,6 +259,9 @@ impl<B: Behaviour> Strategy for Typed<B> {
     }
     fn validate(&self, object: &Object) -> Errors {
         object.get().map(B::validate).unwrap_or_default()
+    }
+    fn validate_create(&self, object: &Object) -> Errors {
+        object.get().map(B::validate_create).unwrap_or_default()
     }
     fn validate_update(&self, object: &Object, old: &Object) -> Errors {
         object.get().zip(old.get()).map(|(object, old)| B::validate_update(object, old)).unwrap_or_default()
@@ -224,8 +284,22 @@ impl<B: Behaviour> Strategy for Typed<B> {
     fn counts_generation(&self) -> bool {
         B::GENERATION
     }
+    fn keeps_status(&self) -> bool {
+        B::KEEPS_STATUS
+    }
     fn grace(&self, object: &Object, requested: Option<i64>) -> Option<i64> {
         object.get().and_then(|object| B::grace(object, requested))
+    }
+    fn orphans(&self) -> bool {
+        B::ORPHANS
+    }
+    fn is_held(&self, object: &Object) -> bool {
+        object.get().is_some_and(B::is_held)
+    }
+    fn mark_held(&self, object: &mut Object) {
+        if let Some(object) = object.get_mut() {
+            B::mark_held(object);
+        }
     }
     fn scale(&self, object: &Object) -> Option<ScaleView> {
         object.get().and_then(B::scale)

@@ -41,6 +41,7 @@ impl Https {
             .tls_backend_preconfigured(tls_config(credentials)?)
             .http1_only()
             .no_proxy()
+            .user_agent(user_agent())
             .build()?;
         Ok(Self {
             base: credentials.server.trim_end_matches('/').to_owned(),
@@ -48,6 +49,13 @@ impl Https {
             http,
         })
     }
+}
+
+/// Who we are, as upstream's clients say it: the program's name and version. The server's managed fields begin with it.
+fn user_agent() -> String {
+    let program = std::env::args_os().next().map(std::path::PathBuf::from);
+    let name = program.as_deref().and_then(std::path::Path::file_name).map(|it| it.to_string_lossy());
+    format!("{}/{}", name.as_deref().unwrap_or("skiff"), env!("CARGO_PKG_VERSION"))
 }
 
 /// The TLS side of the credentials, also for WebSocket connections.

@@ -7,7 +7,9 @@
 //! This crate refuses to know Kubernetes: no kinds, no API paths, no HTTP. What it counts is named by those who count.
 
 pub mod args;
+mod chain;
 pub mod clock;
+mod heap;
 pub mod logging;
 pub mod metrics;
 pub mod random;
@@ -15,6 +17,7 @@ mod run;
 pub mod signal;
 pub mod tasks;
 
+pub use chain::chain;
 pub use clock::Clock;
 pub use random::Random;
 pub use run::{Options, run};

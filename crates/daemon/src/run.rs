@@ -6,7 +6,7 @@ use std::{process::ExitCode, time::Duration};
 
 use anyhow::Context;
 
-use crate::{Tasks, args::LogArgs, clock, signal::Termination};
+use crate::{Tasks, args::LogArgs, clock, heap, signal::Termination};
 
 /// How a daemon is run.
 #[derive(Clone, Debug)]
@@ -55,6 +55,7 @@ where
     Fut: Future<Output = anyhow::Result<()>>,
 {
     options.log.init()?;
+    heap::use_small_pages();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(options.workers.max(1))
         .enable_all()

@@ -18,11 +18,25 @@ pub(crate) struct TypeRow {
 pub(crate) struct Row {
     /// `set` or `map`.
     pub(crate) list: Option<String>,
-    pub(crate) keys: Vec<String>,
+    pub(crate) keys: Vec<Key>,
     /// `atomic` or `granular`.
     pub(crate) map: Option<String>,
     pub(crate) strategies: Vec<String>,
     pub(crate) merge_key: Option<String>,
+}
+
+/// A field that identifies an item of a list.
+pub(crate) struct Key {
+    pub(crate) name: String,
+    /// What stands for the key in an item without it.
+    pub(crate) default: Option<String>,
+}
+
+impl Key {
+    fn new(text: &str) -> Self {
+        let (name, default) = text.split_once('=').map_or((text, None), |(name, it)| (name, Some(it.into())));
+        Key { name: name.into(), default }
+    }
 }
 
 /// The table by type name.
@@ -52,13 +66,13 @@ fn row_of<'a>(words: impl Iterator<Item = &'a str>) -> Row {
     for word in words {
         let (fact, value) = word.split_once('=').unwrap_or_else(|| panic!("{word} is no fact=value"));
         let (value, keys) = value.split_once('(').unwrap_or((value, ""));
-        let keys = keys.trim_end_matches(')').split(',').filter(|key| !key.is_empty()).map(String::from);
+        let mut keys = keys.trim_end_matches(')').split(',').filter(|key| !key.is_empty());
         match fact {
-            "list" => (row.list, row.keys) = (Some(value.into()), keys.collect()),
+            "list" => (row.list, row.keys) = (Some(value.into()), keys.map(Key::new).collect()),
             "map" => row.map = Some(value.into()),
             "patch" => {
                 row.strategies = value.split(',').map(String::from).collect();
-                row.merge_key = keys.into_iter().next();
+                row.merge_key = keys.next().map(String::from);
             }
             _ => panic!("{fact} is none of list, map, patch"),
         }
@@ -85,7 +99,8 @@ fn check_list(row: &Row, property: &Value, definitions: &Definitions) -> Result<
         return Err("is no list".into());
     }
     let item = target_of(property).map_or(&Value::Null, |target| &definitions[target]);
-    match row.keys.iter().chain(&row.merge_key).find(|key| item["properties"][key].is_null()) {
+    let mut keys = row.keys.iter().map(|key| &key.name).chain(&row.merge_key);
+    match keys.find(|key| item["properties"][key].is_null()) {
         Some(key) => Err(format!("its items have no {key}")),
         None => Ok(()),
     }
@@ -112,7 +127,8 @@ fn annotate_field(row: Option<&Row>, property: &mut Value) {
     }
     let Some(row) = row else { return };
     if !row.keys.is_empty() {
-        property["x-kubernetes-list-map-keys"] = json!(row.keys);
+        let keys: Vec<&str> = row.keys.iter().map(|key| key.name.as_str()).collect();
+        property["x-kubernetes-list-map-keys"] = json!(keys);
     }
     if let Some(map) = &row.map {
         property["x-kubernetes-map-type"] = json!(map);

@@ -9,7 +9,7 @@ use std::{
 use serde_json::Value;
 
 use crate::{
-    facts::{Row, Rows},
+    facts::{Key, Row, Rows},
     kinds::Kind,
     schemas::{Definitions, sibling, target_of},
 };
@@ -33,36 +33,56 @@ impl Text {
     }
 }
 
+/// The rows of one table, as source.
+#[derive(Default)]
+struct Table {
+    code: String,
+    count: usize,
+}
+
+impl Table {
+    fn push(&mut self, row: &str) {
+        writeln!(self.code, "    {row},").unwrap();
+        self.count += 1;
+    }
+}
+
 /// The source of the tables.
 pub(crate) fn code(definitions: &Definitions, rows: &Rows, kinds: &[Kind]) -> String {
     let indexes: BTreeMap<&str, usize> = definitions.keys().map(String::as_str).zip(0..).collect();
     let mut text = Text::default();
-    let (mut types, mut fields, mut count) = (String::new(), String::new(), 0);
+    let (mut types, mut fields, mut leaves) = (String::new(), Table::default(), Table::default());
     for (name, schema) in definitions {
         let row = rows.get(name);
-        let first = count;
+        let (first, first_leaf) = (fields.count, leaves.count);
         for (field, property) in schema["properties"].as_object().into_iter().flatten() {
             let row = row.and_then(|row| row.fields.get(field));
-            let Some(code) = field_code(&mut text, &indexes, field, property, row) else { continue };
-            writeln!(fields, "    {code},").unwrap();
-            count += 1;
+            match field_code(&mut text, &indexes, field, property, row) {
+                Some(code) => fields.push(&code),
+                None => leaves.push(&text.place(field)),
+            }
         }
         let atomic = row.is_some_and(|row| row.facts.map.as_deref() == Some("atomic"));
-        let name = text.place(name);
-        writeln!(types, "    Type {{ name: {name}, first: {first}, end: {count}, atomic: {atomic} }},")
-            .unwrap();
+        let (name, end, end_leaf) = (text.place(name), fields.count, leaves.count);
+        writeln!(
+            types,
+            "    Type {{ name: {name}, first: {first}, end: {end}, first_leaf: {first_leaf}, end_leaf: {end_leaf}, \
+             atomic: {atomic} }},"
+        )
+        .unwrap();
     }
+    let (fields, leaves) = (fields.code, leaves.code);
     let kinds = kinds_code(&mut text, &indexes, kinds);
     format!(
         "static TEXT: &str = {:?};\nstatic TYPES: &[Type] = &[\n{types}];\nstatic FIELDS: &[Field] = &[\n{fields}];\n\
-         static KINDS: &[Kind] = &[\n{kinds}];\n/// Stands for the embedded schemas in hashes.\npub(crate) const \
+         static LEAVES: &[Text] = &[\n{leaves}];\nstatic KINDS: &[Kind] = &[\n{kinds}];\n/// Stands for the embedded schemas in hashes.\npub(crate) const \
          DIGEST: u64 = {};\n",
         text.all,
         digest(definitions),
     )
 }
 
-/// A field leads somewhere, is a list or a map, or has facts; other fields are leaves and need no entry.
+/// A field leads somewhere, is a list or a map, or has facts; other fields are leaves, of which the name is enough.
 fn field_code(
     text: &mut Text,
     indexes: &BTreeMap<&str, usize>,
@@ -97,12 +117,21 @@ fn field_code(
         "Field {{ name: {}, shape: Shape::{shape}, target: {target}, list: ListType::{list}, keys: {}, map: \
          MapType::{map}, patch: Patch {{ merge: {}, replace: {}, retain_keys: {} }}, merge_key: {} }}",
         text.place(name),
-        text.place(&row.keys.join(",")),
+        text.place(&keys_text(row)),
         has("merge"),
         has("replace"),
         has("retainKeys"),
         text.place(row.merge_key.as_deref().unwrap_or("")),
     ))
+}
+
+/// The keys as in the table: `port,protocol=TCP`.
+fn keys_text(row: &Row) -> String {
+    let text = |key: &Key| match &key.default {
+        Some(default) => format!("{}={default}", key.name),
+        None => key.name.clone(),
+    };
+    row.keys.iter().map(text).collect::<Vec<_>>().join(",")
 }
 
 fn kinds_code(text: &mut Text, indexes: &BTreeMap<&str, usize>, kinds: &[Kind]) -> String {

@@ -11,11 +11,13 @@ pub struct Type {
     name: Text,
     first: u16,
     end: u16,
+    first_leaf: u16,
+    end_leaf: u16,
     atomic: bool,
 }
 
 /// A field that leads to another type, holds a list or a map, or has facts. A field that is none of these is a leaf
-/// and has no entry.
+/// and only its name is kept.
 pub struct Field {
     name: Text,
     shape: Shape,
@@ -126,6 +128,17 @@ impl Type {
         &FIELDS[usize::from(self.first)..usize::from(self.end)]
     }
 
+    /// Whether the type has this field, with or without an entry.
+    pub fn has(&self, name: &str) -> bool {
+        let leaves = &LEAVES[usize::from(self.first_leaf)..usize::from(self.end_leaf)];
+        leaves.binary_search_by(|leaf| leaf.get().cmp(name)).is_ok() || self.field(name).is_some()
+    }
+
+    /// Whether the type says nothing of its fields: a scalar, or JSON of any form.
+    pub fn is_open(&self) -> bool {
+        self.first == self.end && self.first_leaf == self.end_leaf
+    }
+
     /// The type at a position in the table.
     pub(crate) fn at(index: usize) -> &'static Type {
         &TYPES[index]
@@ -160,7 +173,17 @@ impl Field {
 
     /// The keys that identify an item of a [`ListType::Map`].
     pub fn map_keys(&self) -> impl Iterator<Item = &'static str> + use<> {
-        self.keys.get().split(',').filter(|key| !key.is_empty())
+        self.keys_and_defaults().map(|(key, _)| key)
+    }
+
+    /// What stands for a key of [`Field::map_keys`] in an item without it.
+    pub fn key_default(&self, key: &str) -> Option<&'static str> {
+        self.keys_and_defaults().find(|(name, _)| *name == key)?.1
+    }
+
+    fn keys_and_defaults(&self) -> impl Iterator<Item = (&'static str, Option<&'static str>)> + use<> {
+        let keys = self.keys.get().split(',').filter(|key| !key.is_empty());
+        keys.map(|key| key.split_once('=').map_or((key, None), |(key, default)| (key, Some(default))))
     }
 
     /// Whether server-side apply owns the field's object as a whole.
@@ -243,6 +266,7 @@ mod tests {
         }
         assert_eq!(at.name(), "io.k8s.api.core.v1.ContainerPort");
         assert!(at.field("containerPort").is_none(), "a leaf has no entry");
+        assert!(at.has("containerPort") && !at.has("port"));
     }
 
     #[test]
@@ -250,6 +274,7 @@ mod tests {
         let ports = field("api.core.v1.Container", "ports");
         assert_eq!((ports.shape(), ports.list_type()), (Shape::List, ListType::Map));
         assert_eq!(ports.map_keys().collect::<Vec<_>>(), ["containerPort", "protocol"]);
+        assert_eq!((ports.key_default("containerPort"), ports.key_default("protocol")), (None, Some("TCP")));
         assert_eq!((ports.patch().merge, ports.merge_key()), (true, Some("containerPort")));
         let volumes = field("api.core.v1.PodSpec", "volumes");
         assert_eq!(volumes.patch(), Patch { merge: true, replace: false, retain_keys: true });

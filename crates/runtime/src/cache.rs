@@ -195,6 +195,12 @@ impl Snapshot {
         self.0.get(&kind)
     }
 
+    /// The kind of this snapshot that an owner reference means; another version of a kind is the same kind.
+    pub fn named(&self, api_version: &str, kind: &str) -> Option<Kind> {
+        let group = api_version.split_once('/').map_or("", |(group, _)| group);
+        self.kinds().find(|it| it.row().group == group && it.row().kind == kind)
+    }
+
     /// The kinds of this snapshot.
     pub fn kinds(&self) -> impl Iterator<Item = Kind> {
         self.0.keys().copied()

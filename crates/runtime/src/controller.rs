@@ -13,6 +13,8 @@ pub trait Controller: 'static {
     const NAME: &'static str;
     /// The kinds it reads, and which keys a change of each wakes.
     const WATCHES: &'static [Watch];
+    /// How it follows custom kinds, if it does: which keys a change of any of their objects wakes.
+    const CUSTOM: Option<Wakes> = None;
     /// How many keys may be worked on at once; one key never is.
     const WORKERS: usize = 4;
     /// Gathers the decision's inputs; `None` when there is nothing to decide.
@@ -96,6 +98,8 @@ pub struct Registration {
     pub name: &'static str,
     /// See [`Controller::WATCHES`].
     pub watches: &'static [Watch],
+    /// See [`Controller::CUSTOM`].
+    pub custom: Option<Wakes>,
     /// See [`Controller::WORKERS`].
     pub workers: usize,
     /// Observe and reconcile in one call.
@@ -108,6 +112,6 @@ impl Registration {
         fn plan<C: Controller>(caches: &Snapshot, key: &Key, now: Timestamp) -> Plan {
             C::observe(caches, key).map_or_else(Plan::nothing, |observed| C::reconcile(observed, now))
         }
-        Self { name: C::NAME, watches: C::WATCHES, workers: C::WORKERS, plan: plan::<C> }
+        Self { name: C::NAME, watches: C::WATCHES, custom: C::CUSTOM, workers: C::WORKERS, plan: plan::<C> }
     }
 }

@@ -1,16 +1,18 @@
 //! The loop around a controller: queue, floor, snapshot, plan, execute, remember.
 
 use crate::cache::{Change, Snapshot};
-use crate::controller::Registration;
+use crate::controller::{Registration, Wakes, Watch};
+use crate::custom;
 use crate::executor::{Executor, Written};
 use crate::floor::Floor;
-use crate::informers::{Informer, Informers, snapshot};
+use crate::informers::{Informer, Informers, Subscriber, snapshot};
 use crate::plan::Plan;
 use crate::queue::{Done, Queue, Reason, Work};
 use crate::trace::{Record, Ring};
-use api::Kind;
+use api::k8s::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use api::{Kind, Object, Resource};
 use daemon::metrics::{Counter, Gauge, Histogram, Registry};
-use daemon::{Clock, Tasks, clock};
+use daemon::{Clock, Tasks, chain, clock};
 use std::sync::{Arc, Mutex};
 use tokio::sync::Notify;
 use tracing::Instrument;
@@ -34,9 +36,30 @@ pub struct Settings {
 pub struct Driver {
     registration: Registration,
     settings: Settings,
-    informers: Vec<(Kind, Arc<Informer>)>,
+    followed: Arc<Followed>,
     shared: Arc<Shared>,
     meters: Meters,
+}
+
+/// The kinds that a controller reads; custom ones come and go.
+struct Followed(Mutex<Arc<Kinds>>);
+
+type Kinds = Vec<(Kind, Arc<Informer>)>;
+
+impl Followed {
+    fn now(&self) -> Arc<Kinds> {
+        self.0.lock().expect("nobody panics while holding this lock").clone()
+    }
+
+    fn add(&self, kind: Kind, informer: Arc<Informer>) {
+        let mut now = self.0.lock().expect("nobody panics while holding this lock");
+        Arc::make_mut(&mut now).push((kind, informer));
+    }
+
+    fn remove(&self, kind: Kind) {
+        let mut now = self.0.lock().expect("nobody panics while holding this lock");
+        Arc::make_mut(&mut now).retain(|(it, _)| *it != kind);
+    }
 }
 
 /// What workers and subscribers share.
@@ -90,14 +113,15 @@ impl Driver {
         let kinds = registration.watches.iter().map(|it| it.kind);
         let informers = kinds.map(|kind| (kind, settings.informers.of(kind))).collect();
         let meters = Meters::new(&settings.metrics, registration.name);
-        Self { registration, settings, informers, shared: Arc::default(), meters }
+        let followed = Arc::new(Followed(Mutex::new(Arc::new(informers))));
+        Self { registration, settings, followed, shared: Arc::default(), meters }
     }
 
     /// Waits for the caches, then works until `tasks` is cancelled.
     pub async fn run(self, tasks: Tasks) {
         let token = tasks.token();
         let synced = async {
-            for (_, informer) in &self.informers {
+            for (_, informer) in self.followed.now().iter() {
                 informer.synced().await;
             }
         };
@@ -113,24 +137,54 @@ impl Driver {
         }
     }
 
-    fn subscribe(&self) {
-        for (watch, (_, informer)) in self.registration.watches.iter().zip(&self.informers) {
-            let (watch, informers) = (*watch, self.informers.clone());
-            let (shared, adds) = (Arc::clone(&self.shared), self.meters.adds.clone());
-            informer.subscribe(Box::new(move |change| {
-                let keys =
-                    change.map(|it| watch.keys(it, &snapshot_for(&watch, &informers))).unwrap_or_default();
-                shared.with(|queue, _| {
-                    let now = clock::instant();
-                    for key in keys {
-                        adds.inc();
-                        queue.add(&key, reason_of(change), now);
-                    }
-                    queue.unpark(now);
-                });
-                shared.wake.notify_waiters();
-            }));
+    fn subscribe(self: &Arc<Self>) {
+        for (watch, (_, informer)) in self.registration.watches.iter().zip(self.followed.now().iter()) {
+            informer.subscribe(self.subscriber(*watch));
         }
+        if let Some(wakes) = self.registration.custom {
+            self.follow_custom(wakes);
+        }
+    }
+
+    /// Queues what the changes of a kind wake.
+    fn subscriber(&self, watch: Watch) -> Subscriber {
+        let followed = Arc::clone(&self.followed);
+        let (shared, adds) = (Arc::clone(&self.shared), self.meters.adds.clone());
+        Box::new(move |change| {
+            let keys = change.map(|it| watch.keys(it, &snapshot_for(&watch, &followed))).unwrap_or_default();
+            shared.with(|queue, _| {
+                let now = clock::instant();
+                for key in keys {
+                    adds.inc();
+                    queue.add(&key, reason_of(change), now);
+                }
+                queue.unpark(now);
+            });
+            shared.wake.notify_waiters();
+        })
+    }
+
+    /// Follows each custom kind for as long as its definition is established.
+    fn follow_custom(self: &Arc<Self>, wakes: Wakes) {
+        let definitions = self.settings.informers.of(CustomResourceDefinition::KIND);
+        let driver = Arc::downgrade(self);
+        definitions.subscribe(Box::new(move |change| {
+            let (Some(driver), Some(change)) = (driver.upgrade(), change) else { return };
+            let kind_of = |it: &Option<Arc<Object>>| it.as_deref().and_then(custom::kind_of);
+            let (before, now) = (kind_of(&change.old), kind_of(&change.new));
+            if before == now {
+                return;
+            }
+            if let Some(gone) = before {
+                driver.followed.remove(gone);
+                driver.settings.informers.end(gone);
+            }
+            if let Some(kind) = now {
+                let informer = driver.settings.informers.of(kind);
+                driver.followed.add(kind, Arc::clone(&informer));
+                informer.subscribe(driver.subscriber(Watch { kind, wakes }));
+            }
+        }));
     }
 
     /// One worker: takes keys for ever.
@@ -158,12 +212,12 @@ impl Driver {
     }
 
     async fn reconcile(&self, work: Work) {
-        let caches = snapshot(&self.informers);
+        let followed = self.followed.now();
+        let caches = snapshot(&followed);
         if !self.shared.with(|_, floor| floor.allows(&work.key, &caches)) {
             self.finish(&work, Done::Park);
             // A cache may have moved between the snapshot and the parking.
-            let moved =
-                self.informers.iter().any(|(kind, it)| it.objects().revision() != caches.revision(*kind));
+            let moved = followed.iter().any(|(kind, it)| it.objects().revision() != caches.revision(*kind));
             if moved {
                 self.shared.with(|queue, _| queue.unpark(clock::instant()));
                 self.shared.wake.notify_one();
@@ -234,9 +288,9 @@ impl Driver {
 }
 
 /// Maps may look at other caches; the other ways to wake do not.
-fn snapshot_for(watch: &crate::controller::Watch, informers: &[(Kind, Arc<Informer>)]) -> Snapshot {
+fn snapshot_for(watch: &Watch, followed: &Followed) -> Snapshot {
     match watch.wakes {
-        crate::controller::Wakes::Map(_) => snapshot(informers),
+        Wakes::Map(_) => snapshot(&followed.now()),
         _ => Snapshot::default(),
     }
 }
@@ -246,16 +300,4 @@ fn reason_of(change: Option<&Change>) -> Reason {
         Some((key, revision)) => Reason::Changed { key, revision },
         None => Reason::CaughtUp,
     }
-}
-
-/// An error with its sources, as one line.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut line = error.to_string();
-    let mut source = error.source();
-    while let Some(it) = source {
-        line.push_str(": ");
-        line.push_str(&it.to_string());
-        source = it.source();
-    }
-    line
 }

@@ -6,7 +6,7 @@
 use crate::plan::{Note, NoteKind};
 use api::{Key, ObjectMeta, Time};
 use client::{Client, PatchType};
-use daemon::{Clock, Random, Tasks};
+use daemon::{Clock, Tasks};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{Event, EventSource, ObjectReference};
 use serde_json::json;
@@ -30,20 +30,13 @@ const MOST_KNOWN: usize = 4096;
 
 impl Recorder {
     /// Records as `component` on `host` (empty for those that have none). `tasks` owns the writer.
-    pub fn start(
-        client: Client,
-        component: &str,
-        host: &str,
-        clock: Clock,
-        random: Random,
-        tasks: &Tasks,
-    ) -> Self {
+    pub fn start(client: Client, component: &str, host: &str, clock: Clock, tasks: &Tasks) -> Self {
         let (notes, receiver) = mpsc::channel(BACKLOG);
         let source = EventSource {
             component: Some(component.to_owned()),
             host: (!host.is_empty()).then(|| host.to_owned()),
         };
-        let writer = Writer { client, source, clock, random, correlator: Correlator::default() };
+        let writer = Writer { client, source, clock, correlator: Correlator::default(), last_name: 0 };
         let token = tasks.token();
         tasks.spawn(format!("events of {component}"), async move {
             _ = token.run_until_cancelled(writer.run(receiver)).await;
@@ -145,8 +138,9 @@ struct Writer {
     client: Client,
     source: EventSource,
     clock: Clock,
-    random: Random,
     correlator: Correlator,
+    /// What the last name ended in; no two end in the same.
+    last_name: u64,
 }
 
 impl Writer {
@@ -160,8 +154,10 @@ impl Writer {
 
     async fn write(&mut self, mut note: Note) -> Result<(), client::Error> {
         let now = self.clock.now();
-        let random = &self.random;
-        let suffix = || format!("{:016x}", random.next());
+        // As upstream: lists are in the order of names, so what happened within a second reads in the right order.
+        let nanos = u64::try_from(now.as_nanosecond()).unwrap_or_default().max(self.last_name + 1);
+        self.last_name = nanos;
+        let suffix = || format!("{nanos:x}");
         let namespace = namespace_of(&note);
         match self.correlator.judge(&mut note, now, suffix) {
             Verdict::Fresh(name) => self.create(note, name, now).await,

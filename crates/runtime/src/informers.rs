@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 /// Called after each change, and without one when only the revision moved.
 pub type Subscriber = Box<dyn Fn(Option<&Change>) + Send + Sync>;
@@ -23,6 +24,8 @@ pub struct Informer {
     /// Held for moments only: to change one object, or to clone.
     objects: Mutex<Objects>,
     synced: watch::Sender<bool>,
+    /// Cancelled when nobody follows the kind any more.
+    ended: CancellationToken,
 }
 
 /// The informers of one process. Cheap to clone.
@@ -56,14 +59,25 @@ impl Informers {
             subscribers: Mutex::default(),
             objects: Mutex::default(),
             synced: watch::Sender::new(false),
+            ended: CancellationToken::new(),
         });
         running.insert(scope.clone(), Arc::clone(&informer));
         let name = format!("informer {:?}", scope.kind);
         let run =
             follow(Watcher::new(self.client.clone(), scope), Arc::clone(&informer), self.random.clone());
-        let token = self.tasks.token();
-        self.tasks.spawn(name, async move { _ = token.run_until_cancelled(run).await });
+        let (token, ended) = (self.tasks.token(), informer.ended.clone());
+        self.tasks.spawn(name, async move {
+            _ = token.run_until_cancelled(ended.run_until_cancelled(run)).await;
+        });
         informer
+    }
+
+    /// Ceases to follow a kind that is no more.
+    pub fn end(&self, kind: Kind) {
+        let mut running = self.running.lock().expect("no informer panics while holding this lock");
+        if let Some(informer) = running.remove(&Scope::all(kind)) {
+            informer.ended.cancel();
+        }
     }
 }
 

@@ -19,6 +19,7 @@
 
 pub mod cache;
 pub mod controller;
+pub mod custom;
 pub mod driver;
 pub mod events;
 pub mod executor;

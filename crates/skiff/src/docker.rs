@@ -15,6 +15,15 @@ use std::collections::HashMap;
 /// The engine of this machine.
 pub(crate) struct Engine(Docker);
 
+/// What became of a cluster's network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Network {
+    /// It was there.
+    Kept,
+    /// It was not, and is now.
+    Made,
+}
+
 /// The label that all of a cluster's containers, volumes and networks carry.
 const CLUSTER: &str = kubelet::labels::CLUSTER;
 const NODE: &str = kubelet::labels::NODE;
@@ -38,9 +47,9 @@ impl Engine {
     }
 
     /// Makes the cluster's network unless it is there.
-    pub(crate) async fn ensure_network(&self, cluster: &Cluster) -> Result<()> {
+    pub(crate) async fn ensure_network(&self, cluster: &Cluster) -> Result<Network> {
         if self.networks_of(cluster).await?.iter().any(|it| *it == cluster.network()) {
-            return Ok(());
+            return Ok(Network::Kept);
         }
         let options = [
             ("com.docker.network.bridge.name", cluster.bridge()),
@@ -61,9 +70,16 @@ impl Engine {
             ..NetworkCreateRequest::default()
         };
         let range = cluster.pod_range();
-        let hint = || format!("failed to make the Docker network {} with {range}", cluster.network());
+        let hint = || {
+            format!(
+                "failed to make the Docker network {} with {range}; if another network has that range \
+                 (`docker network ls`, `ip route`), remove that one, or `skiff down --name {}` and make the cluster anew",
+                cluster.network(),
+                cluster.name
+            )
+        };
         self.0.create_network(request).await.with_context(hint)?;
-        Ok(())
+        Ok(Network::Made)
     }
 
     async fn networks_of(&self, cluster: &Cluster) -> Result<Vec<String>> {

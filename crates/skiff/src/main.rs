@@ -18,10 +18,6 @@ mod serve;
 use clap::Parser;
 use std::process::ExitCode;
 
-/// Returns memory to the system sooner than glibc's, and keeps one heap for all threads.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     command::run(args::Args::parse())
 }

@@ -5,7 +5,7 @@
 
 use crate::cluster::{Cluster, Node};
 use crate::control::{self, Request};
-use crate::docker::Engine;
+use crate::docker::{Engine, Network};
 use crate::home::Folder;
 use crate::images;
 use crate::material::Material;
@@ -13,12 +13,16 @@ use anyhow::{Context, Result};
 use apiserver::UserInfo;
 use client::Client;
 use daemon::metrics::Registry;
-use daemon::{Clock, Random, Tasks};
+use daemon::{Clock, Random, Tasks, clock};
 use runtime::trace::Ring;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Mutex;
+
+/// How often the cluster's network is looked after.
+const NETWORK_CHECK: Duration = Duration::from_secs(20);
 
 /// A running cluster.
 struct Running {
@@ -41,6 +45,7 @@ pub(crate) async fn serve(folder: Folder, tasks: Tasks) -> Result<()> {
     images?;
     let running = Arc::new(Running::start(folder.clone(), &cluster, engine, tasks.clone()).await?);
     running.reconcile(&cluster).await?;
+    tasks.spawn("network", running.clone().keep_network());
     control::listen(&folder, Arc::clone(&running), &tasks)?;
     // The lock is held until the process has ended: whoever waits for it must find the store and the ports free.
     std::mem::forget(lock);
@@ -71,6 +76,38 @@ impl Running {
         scheduler::run(scheduler::Config::default(), planner, clock, random.fork(), metrics, tasks.clone())
             .await?;
         Ok(Self { folder, material, engine, server, tasks, nodes: Mutex::default() })
+    }
+
+    /// Makes the cluster's network anew when somebody has removed it, until the tasks are told to stop.
+    async fn keep_network(self: Arc<Self>) {
+        let token = self.tasks.token();
+        while token.run_until_cancelled(clock::sleep(NETWORK_CHECK)).await.is_some() {
+            let kept = match self.description() {
+                Ok(cluster) => self.mend_network(&cluster).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = kept {
+                tracing::warn!("failed to look after the cluster's network: {error:#}");
+            }
+        }
+    }
+
+    /// A new bridge has none of the nodes' addresses.
+    async fn mend_network(&self, cluster: &Cluster) -> Result<()> {
+        if self.engine.ensure_network(cluster).await? == Network::Made {
+            tracing::warn!(
+                "the cluster's Docker network was gone and has been made anew; pods on it have to restart"
+            );
+            let nodes = self.nodes.lock().await;
+            for node in cluster.nodes.iter().filter(|it| nodes.contains_key(&it.name)) {
+                place(cluster, node).await;
+            }
+        }
+        Ok(())
+    }
+
+    fn description(&self) -> Result<Cluster> {
+        Cluster::load(&self.folder.description())?.context("the cluster's description is gone")
     }
 
     /// Starts and stops agents until exactly those run that the description wants.
@@ -117,8 +154,8 @@ impl control::Handler for Running {
     async fn handle(self: Arc<Self>, request: Request) -> Result<()> {
         match request {
             Request::Reconcile => {
-                let cluster = Cluster::load(&self.folder.description())?
-                    .context("the cluster's description is gone")?;
+                let cluster = self.description()?;
+                self.mend_network(&cluster).await?;
                 self.reconcile(&cluster).await
             }
             Request::Stop => {
@@ -151,7 +188,7 @@ pub(crate) async fn place(cluster: &Cluster, node: &Node) -> IpAddr {
     match network::bridge::add_address(&cluster.bridge(), address).await {
         Ok(()) => address,
         Err(error) => {
-            let why = runtime::driver::chain(&error);
+            let why = daemon::chain(&error);
             tracing::warn!(node = node.name, why, "the node has no address of its own and shares 127.0.0.1");
             IpAddr::V4(Ipv4Addr::LOCALHOST)
         }

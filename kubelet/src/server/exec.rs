@@ -5,17 +5,24 @@ use axum::{
     extract::{Path, RawQuery, State, WebSocketUpgrade, ws::WebSocket},
     response::{IntoResponse, Response},
 };
+use daemon::clock;
 use futures::StreamExt;
+use futures::stream::BoxStream;
 use http::StatusCode;
-use tokio::io::AsyncWriteExt;
+use std::pin::Pin;
+use std::time::Duration;
+use tokio::io::{AsyncWrite, AsyncWriteExt};
 
-use crate::container_runtime::{Channel, ExecSpec, RuntimeError, Session};
+use crate::container_runtime::{Channel, Chunk, ExecSpec, RuntimeError, Session, SessionControl};
 
 use super::{
     Server,
     logs::{Place, refusal},
-    streams::{self, Duplex, Incoming},
+    streams::{self, FromClient, Incoming, ToClient},
 };
+
+/// How long a silent session goes on before the client is asked whether it is still there.
+const PING_EVERY: Duration = Duration::from_secs(10);
 
 /// What is asked for: which command, and which streams.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -74,12 +81,12 @@ async fn begin(
     upgrade: Option<WebSocketUpgrade>,
     with: With,
 ) -> Response {
-    let Some(upgrade) = upgrade else {
-        return refusal(StatusCode::BAD_REQUEST, "this needs a WebSocket connection");
-    };
     let id = match server.running(&place).await {
         Ok(id) => id,
         Err(absent) => return absent.into_response(),
+    };
+    let Some(upgrade) = upgrade else {
+        return refusal(StatusCode::BAD_REQUEST, "this needs a WebSocket connection");
     };
     upgrade.protocols(streams::PROTOCOLS).on_upgrade(async move |socket| {
         let session = match with {
@@ -92,57 +99,88 @@ async fn begin(
 
 /// Passes everything both ways until the process has ended or the client has left.
 async fn converse(socket: WebSocket, session: Result<Session, RuntimeError>) {
-    let mut client = Duplex::new(socket);
+    let (mut to_client, mut from_client) = streams::duplex(socket);
     let session = match session {
         Ok(session) => session,
-        Err(error) => return client.finish(&failure(&error.to_string())).await,
+        Err(error) => return to_client.finish(from_client, &failure(&error.to_string())).await,
     };
     // An empty message tells the client that the streams are there.
-    if client.send(streams::STDOUT, &[]).await.is_err() {
+    if to_client.send(streams::STDOUT, &[]).await.is_err() {
         return;
     }
-    let Session { input, mut output, control } = session;
-    let mut input = Some(input);
-    loop {
-        tokio::select! {
-            chunk = output.next() => match chunk {
-                Some(Ok(chunk)) => {
-                    let channel = if chunk.channel == Channel::Err { streams::STDERR } else { streams::STDOUT };
-                    if client.send(channel, &chunk.bytes).await.is_err() {
-                        return;
-                    }
-                }
-                Some(Err(error)) => return client.finish(&failure(&error.to_string())).await,
-                None => break,
-            },
-            message = client.next() => match message {
-                Incoming::Input(bytes) => if let Some(input) = &mut input {
-                    // A process that reads no more is no error: its end will come.
-                    let _deaf = write(input, &bytes).await;
-                },
-                Incoming::InputEnds => if let Some(mut input) = input.take() {
-                    let _deaf = input.shutdown().await;
-                },
-                Incoming::Resize { width, height } => {
-                    let _gone = control.resize(width, height).await;
-                }
-                Incoming::Other => {}
-                Incoming::Left => return,
-            },
-        }
-    }
-    let status = match control.exit_code().await {
-        Ok(None | Some(0)) => success(),
-        Ok(Some(code)) => exit_status(code),
-        Err(error) => failure(&error.to_string()),
+    let Session { input, output, control } = session;
+    // Each way waits for its own reader only: a process that writes before it reads on must not hold up its own input.
+    let ended = tokio::select! {
+        ended = show(output, &mut to_client) => ended,
+        () = feed(input, &mut from_client, &*control) => return,
     };
-    client.finish(&status).await;
+    let status = match ended {
+        Shown::ClientLeft => return,
+        Shown::Failed(error) => failure(&error.to_string()),
+        Shown::All => match control.exit_code().await {
+            Ok(None | Some(0)) => success(),
+            Ok(Some(code)) => exit_status(code),
+            Err(error) => failure(&error.to_string()),
+        },
+    };
+    to_client.finish(from_client, &status).await;
 }
 
-async fn write(
-    input: &mut std::pin::Pin<Box<dyn tokio::io::AsyncWrite + Send>>,
-    bytes: &[u8],
-) -> std::io::Result<()> {
+/// How showing a process' output ended.
+enum Shown {
+    /// The process is over.
+    All,
+    Failed(RuntimeError),
+    ClientLeft,
+}
+
+/// Passes what the process writes to the client.
+async fn show(mut output: BoxStream<'static, Result<Chunk, RuntimeError>>, client: &mut ToClient) -> Shown {
+    loop {
+        let sent = match clock::timeout(PING_EVERY, output.next()).await {
+            Ok(None) => return Shown::All,
+            Ok(Some(Err(error))) => return Shown::Failed(error),
+            Ok(Some(Ok(chunk))) => {
+                let channel = if chunk.channel == Channel::Err { streams::STDERR } else { streams::STDOUT };
+                client.send(channel, &chunk.bytes).await
+            }
+            // While the process takes no input, nobody reads from the client, and would see that it has left.
+            Err(_) => client.ping().await,
+        };
+        if sent.is_err() {
+            return Shown::ClientLeft;
+        }
+    }
+}
+
+/// Passes what the client sends to the process, until the client leaves.
+async fn feed(input: Input, client: &mut FromClient, control: &dyn SessionControl) {
+    let mut input = Some(input);
+    loop {
+        match client.next().await {
+            Incoming::Input(bytes) => {
+                if let Some(input) = &mut input {
+                    // A process that reads no more is no error: its end will come.
+                    let _deaf = write(input, &bytes).await;
+                }
+            }
+            Incoming::InputEnds => {
+                if let Some(mut input) = input.take() {
+                    let _deaf = input.shutdown().await;
+                }
+            }
+            Incoming::Resize { width, height } => {
+                let _gone = control.resize(width, height).await;
+            }
+            Incoming::Other => {}
+            Incoming::Left => return,
+        }
+    }
+}
+
+type Input = Pin<Box<dyn AsyncWrite + Send>>;
+
+async fn write(input: &mut Input, bytes: &[u8]) -> std::io::Result<()> {
     input.write_all(bytes).await?;
     input.flush().await
 }

@@ -86,6 +86,14 @@ pub(super) enum Absent {
         /// Why.
         reason: String,
     },
+    /// It has ended, and the engine has nothing of it any more, or never started it.
+    #[error("container \"{container}\" in pod \"{pod}\" has ended and left no log")]
+    Gone {
+        /// The pod.
+        pod: String,
+        /// The container.
+        container: String,
+    },
     /// It has no predecessor.
     #[error("previous terminated container \"{container}\" in pod \"{pod}\" not found")]
     Previous {
@@ -169,7 +177,11 @@ fn waiting(pod: &Pod, place: &Place) -> Absent {
     let Some(status) = status_of(pod, &place.container) else {
         return Absent::Container { pod: place.pod.clone(), container: place.container.clone() };
     };
-    let waiting = status.state.and_then(|it| it.waiting).and_then(|it| it.reason);
+    let state = status.state.unwrap_or_default();
+    if state.terminated.is_some() {
+        return Absent::Gone { pod: place.pod.clone(), container: place.container.clone() };
+    }
+    let waiting = state.waiting.and_then(|it| it.reason);
     let reason = match waiting.as_deref() {
         Some("ErrImagePull" | "ImagePullBackOff") => "trying and failing to pull image".to_owned(),
         other => other.unwrap_or("ContainerCreating").to_owned(),

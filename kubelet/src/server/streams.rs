@@ -5,6 +5,8 @@
 use api::k8s::apimachinery::pkg::apis::meta::v1::Status;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, close_code};
 use bytes::Bytes;
+use futures::stream::{SplitSink, SplitStream};
+use futures::{SinkExt, StreamExt};
 use serde::Deserialize;
 
 /// The versions that are spoken, the best one first.
@@ -46,43 +48,53 @@ struct Size {
     height: u16,
 }
 
-/// A connection to a client.
-pub(super) struct Duplex {
-    socket: WebSocket,
+/// Speaks the channel protocol over a WebSocket, both ways at once.
+pub(super) fn duplex(socket: WebSocket) -> (ToClient, FromClient) {
+    let (sink, stream) = socket.split();
+    (ToClient(sink), FromClient(stream))
 }
 
-impl Duplex {
-    /// Speaks the channel protocol over a WebSocket.
-    pub(super) fn new(socket: WebSocket) -> Duplex {
-        Duplex { socket }
-    }
+/// What goes to a client.
+pub(super) struct ToClient(SplitSink<WebSocket, Message>);
 
+/// What comes from a client.
+pub(super) struct FromClient(SplitStream<WebSocket>);
+
+impl ToClient {
     /// Sends to one channel.
     pub(super) async fn send(&mut self, channel: u8, bytes: &[u8]) -> Result<(), axum::Error> {
         let mut message = Vec::with_capacity(bytes.len() + 1);
         message.push(channel);
         message.extend_from_slice(bytes);
-        self.socket.send(Message::Binary(message.into())).await
+        self.0.send(Message::Binary(message.into())).await
     }
 
+    /// Finds out whether the client is still there; what it sends may not be read for a while.
+    pub(super) async fn ping(&mut self) -> Result<(), axum::Error> {
+        self.0.send(Message::Ping(Bytes::new())).await
+    }
+
+    /// Says how it ended, and closes.
+    pub(super) async fn finish(mut self, mut client: FromClient, status: &Status) {
+        let json = serde_json::to_vec(status).expect("k8s-openapi types serialize to JSON");
+        // A client that has left has no use for it.
+        let _left = self.send(ERROR, &json).await;
+        let normal = CloseFrame { code: close_code::NORMAL, reason: Utf8Bytes::default() };
+        let _left = self.0.send(Message::Close(Some(normal))).await;
+        // What the client still sends is taken from it, so that it comes to read this.
+        while let Some(Ok(_)) = client.0.next().await {}
+    }
+}
+
+impl FromClient {
     /// What the client sends next.
     pub(super) async fn next(&mut self) -> Incoming {
-        match self.socket.recv().await {
+        match self.0.next().await {
             Some(Ok(Message::Binary(bytes))) => incoming_of(&bytes),
             Some(Ok(Message::Text(text))) => incoming_of(&Bytes::copy_from_slice(text.as_bytes())),
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => Incoming::Other,
             Some(Ok(Message::Close(_)) | Err(_)) | None => Incoming::Left,
         }
-    }
-
-    /// Says how it ended, and closes.
-    pub(super) async fn finish(mut self, status: &Status) {
-        let json = serde_json::to_vec(status).expect("k8s-openapi types serialize to JSON");
-        // A client that has left has no use for it.
-        let _left = self.send(ERROR, &json).await;
-        let normal = CloseFrame { code: close_code::NORMAL, reason: Utf8Bytes::default() };
-        let _left = self.socket.send(Message::Close(Some(normal))).await;
-        while let Some(Ok(_)) = self.socket.recv().await {}
     }
 }
 

@@ -35,9 +35,18 @@ impl Context<'_> {
     ) -> ContainerStatus {
         let role = if role == Role::Init && api::pod::is_sidecar(container) { Role::Sidecar } else { role };
         match self.observed.latest(&container.name) {
+            Some(attempt) if attempt.state == State::Created && self.tells_of_another(attempt, before) => {
+                before.cloned().unwrap_or_default()
+            }
             Some(attempt) => self.status_with(container, role, attempt, before),
             None => self.status_without(container, role, before),
         }
+    }
+
+    /// An attempt that is about to start changes nothing of what was told of its predecessor.
+    fn tells_of_another(&self, attempt: &Attempt, before: Option<&ContainerStatus>) -> bool {
+        let ended = before.and_then(|it| it.state.as_ref()).is_some_and(|it| it.running.is_none());
+        attempt.number > 0 && ended
     }
 
     fn status_with(

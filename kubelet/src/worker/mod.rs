@@ -21,12 +21,12 @@ use daemon::{Clock, Random, Tasks, clock};
 use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use jiff::Timestamp;
 use network::AddressBook;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     cluster::{Cluster, Token},
     compose::NodeFacts,
-    container_runtime::{ContainerId, ContainerRuntime, Listed},
+    container_runtime::{self, ContainerId, ContainerRuntime, ContainerSpec, Listed, RuntimeError},
     events::{self, Event},
     images,
     observed::{End, Eviction, Observed, Sandbox, Target, Trouble, Volumes},
@@ -56,6 +56,20 @@ pub struct Shared {
     pub addresses: Option<Mutex<AddressBook>>,
     /// Owns the workers and the blocking work.
     pub tasks: Tasks,
+}
+
+impl Shared {
+    /// Makes a container. The engine goes on making it when nobody waits any more, so that the agent, told to stop,
+    /// stays until it is made: whoever clears up after the agent then finds it.
+    async fn create(&self, spec: ContainerSpec) -> container_runtime::Result<ContainerId> {
+        let (answer, answered) = oneshot::channel();
+        let runtime = self.runtime.clone();
+        self.tasks.spawn("create a container", async move {
+            let _nobody_waits = answer.send(runtime.create(&spec).await);
+        });
+        let stopping = || Err(RuntimeError::Unavailable("the agent is stopping".to_owned()));
+        answered.await.unwrap_or_else(|_| stopping())
+    }
 }
 
 /// What a worker is told.

@@ -108,7 +108,7 @@ async fn make_sandbox(
 ) -> Result<ContainerId, String> {
     write_network_files(shared, pod, address.as_slice()).await?;
     let wanted = compose::sandbox_spec(pod, spec, &shared.node, address);
-    match shared.runtime.create(&wanted).await {
+    match shared.create(wanted.clone()).await {
         Ok(id) => Ok(id),
         Err(RuntimeError::NotFound(_)) => {
             // Only the pause image can be missing here.
@@ -118,7 +118,7 @@ async fn make_sandbox(
                 .pull(image)
                 .await
                 .map_err(|error| images::pull_message(image, &error.to_string()))?;
-            shared.runtime.create(&wanted).await.map_err(|error| error.to_string())
+            shared.create(wanted).await.map_err(|error| error.to_string())
         }
         Err(error) => Err(error.to_string()),
     }
@@ -239,11 +239,11 @@ impl Making {
         };
         let composed = compose::container_spec(&inputs).map_err(|error| config(error.to_string()))?;
         make_folders(&self.shared, composed.folders, composed.termination_log).await.map_err(config)?;
-        let made = self.shared.runtime.create(&composed.spec).await;
+        let stop_signal = composed.spec.stop_signal.clone().unwrap_or_default();
+        let made = self.shared.create(composed.spec).await;
         let id = made.map_err(|error| self.failure("CreateContainerError", error.to_string()))?;
         let name = &self.container.name;
         let created = events::normal("Created", format!("Created container: {name}")).of(name);
-        let stop_signal = composed.spec.stop_signal.unwrap_or_default();
         Ok(Made { attempt: self.attempt(id, image, stop_signal), events: vec![pulled, created] })
     }
 

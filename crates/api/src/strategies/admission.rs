@@ -7,8 +7,7 @@ use crate::strategy::{Behaviour, Column, age_cell, name_cell};
 use jiff::Timestamp;
 use k8s_openapi::api::admissionregistration::v1::{
     MatchResources, MutatingWebhookConfiguration, ParamRef, RuleWithOperations, ValidatingAdmissionPolicy,
-    ValidatingAdmissionPolicyBinding, ValidatingAdmissionPolicyStatus, ValidatingWebhookConfiguration,
-    WebhookClientConfig,
+    ValidatingAdmissionPolicyBinding, ValidatingWebhookConfiguration, WebhookClientConfig,
 };
 use serde_json::Value;
 
@@ -99,7 +98,12 @@ impl Behaviour for ValidatingAdmissionPolicyStrategy {
     }
 
     fn prepare_create(policy: &mut ValidatingAdmissionPolicy) {
-        policy.status = Some(ValidatingAdmissionPolicyStatus::default());
+        observe(policy, policy.metadata.generation);
+    }
+
+    fn prepare_update(policy: &mut ValidatingAdmissionPolicy, old: &ValidatingAdmissionPolicy) {
+        let step = i64::from(policy.spec != old.spec);
+        observe(policy, old.metadata.generation.map(|it| it + step));
     }
 
     fn cells(policy: &ValidatingAdmissionPolicy, now: Timestamp) -> Vec<Value> {
@@ -137,6 +141,12 @@ impl Behaviour for ValidatingAdmissionPolicyBindingStrategy {
             age_cell(&binding.metadata, now),
         ]
     }
+}
+
+/// A policy is in force from the moment it is stored, so its status says so at once.
+fn observe(policy: &mut ValidatingAdmissionPolicy, generation: Option<i64>) {
+    let status = policy.status.get_or_insert_default();
+    status.observed_generation = generation;
 }
 
 fn parameters(reference: Option<&ParamRef>) -> String {

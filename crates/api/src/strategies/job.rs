@@ -26,6 +26,7 @@ const OLDER_LABELS: [&str; 2] = ["controller-uid", "job-name"];
 
 impl Behaviour for JobStrategy {
     type Object = Job;
+    const ORPHANS: bool = true;
     const COLUMNS: &'static [Column] = &[
         Column::NAME,
         Column::text("Status", "How far the job is."),

@@ -40,6 +40,15 @@ impl Behaviour for NamespaceStrategy {
         namespace.spec.clone_from(&old.spec);
     }
 
+    fn is_held(namespace: &Namespace) -> bool {
+        let finalizers = namespace.spec.as_ref().and_then(|it| it.finalizers.as_ref());
+        finalizers.is_some_and(|it| !it.is_empty())
+    }
+
+    fn mark_held(namespace: &mut Namespace) {
+        namespace.status.get_or_insert_default().phase = Some("Terminating".to_owned());
+    }
+
     fn cells(namespace: &Namespace, now: Timestamp) -> Vec<Value> {
         let phase = namespace.status.as_ref().and_then(|it| it.phase.clone());
         vec![

@@ -20,6 +20,8 @@ const ROLE_LABEL: &str = "kubernetes.io/role";
 impl Behaviour for NodeStrategy {
     type Object = Node;
     const GENERATION: bool = false;
+    /// That is how agents register.
+    const KEEPS_STATUS: bool = true;
     const COLUMNS: &'static [Column] = &[
         Column::NAME,
         Column::text("Status", "Whether the node is ready."),
@@ -49,7 +51,6 @@ impl Behaviour for NodeStrategy {
         }
     }
 
-    /// A status that comes with a new node stays: that is how agents register.
     fn validate(object: &Node) -> Errors {
         crate::validation::cluster::node(object)
     }

@@ -2,8 +2,8 @@
 
 use k8s_openapi::api::autoscaling::v2::{MetricSpec, MetricTarget};
 use k8s_openapi::api::core::v1::{
-    Container, EphemeralContainer, LimitRangeItem, PersistentVolumeClaimSpec, PodSpec, PodTemplateSpec,
-    ResourceRequirements, Volume,
+    Container, DownwardAPIVolumeFile, EnvVar, EphemeralContainer, LimitRangeItem, PersistentVolumeClaimSpec,
+    PodSpec, PodTemplateSpec, ResourceFieldSelector, ResourceRequirements, Volume,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use std::collections::BTreeMap;
@@ -29,8 +29,9 @@ pub(crate) fn pod(spec: Option<&mut PodSpec>, visit: Visit<'_>) {
     for container in spec.containers.iter_mut().chain(spec.init_containers.iter_mut().flatten()) {
         of_container(container, visit);
     }
-    for EphemeralContainer { resources, .. } in spec.ephemeral_containers.iter_mut().flatten() {
+    for EphemeralContainer { resources, env, .. } in spec.ephemeral_containers.iter_mut().flatten() {
         requirements(resources.as_mut(), visit);
+        variables(env.as_deref_mut(), visit);
     }
     requirements(spec.resources.as_mut(), visit);
     list(spec.overhead.as_mut(), visit);
@@ -41,14 +42,30 @@ pub(crate) fn pod(spec: Option<&mut PodSpec>, visit: Visit<'_>) {
 
 fn of_container(container: &mut Container, visit: Visit<'_>) {
     requirements(container.resources.as_mut(), visit);
-    let sources = container.env.iter_mut().flatten().filter_map(|it| it.value_from.as_mut());
-    sources
-        .filter_map(|it| it.resource_field_ref.as_mut())
-        .filter_map(|it| it.divisor.as_mut())
-        .for_each(visit);
+    variables(container.env.as_deref_mut(), visit);
+}
+
+fn variables(env: Option<&mut [EnvVar]>, visit: Visit<'_>) {
+    let sources = env.into_iter().flatten().filter_map(|it| it.value_from.as_mut());
+    sources.filter_map(|it| it.resource_field_ref.as_mut()).for_each(|it| divisor(it, visit));
+}
+
+/// In Go a divisor that is not given is the quantity 0, and is written as such.
+fn divisor(selector: &mut ResourceFieldSelector, visit: Visit<'_>) {
+    visit(selector.divisor.get_or_insert_with(|| Quantity("0".to_owned())));
+}
+
+fn files(items: Option<&mut [DownwardAPIVolumeFile]>, visit: Visit<'_>) {
+    let selectors = items.into_iter().flatten().filter_map(|it| it.resource_field_ref.as_mut());
+    selectors.for_each(|it| divisor(it, visit));
 }
 
 fn of_volume(volume: &mut Volume, visit: Visit<'_>) {
+    if let Some(source) = &mut volume.downward_api {
+        files(source.items.as_deref_mut(), visit);
+    }
+    let projected = volume.projected.iter_mut().flat_map(|it| it.sources.iter_mut().flatten());
+    projected.filter_map(|it| it.downward_api.as_mut()).for_each(|it| files(it.items.as_deref_mut(), visit));
     volume.empty_dir.iter_mut().filter_map(|it| it.size_limit.as_mut()).for_each(&mut *visit);
     if let Some(template) = volume.ephemeral.as_mut().and_then(|it| it.volume_claim_template.as_mut()) {
         claim(Some(&mut template.spec), visit);

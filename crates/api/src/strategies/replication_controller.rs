@@ -19,6 +19,7 @@ pub struct ReplicationControllerStrategy;
 
 impl Behaviour for ReplicationControllerStrategy {
     type Object = ReplicationController;
+    const ORPHANS: bool = true;
     const COLUMNS: &'static [Column] = replica_set::COLUMNS;
     const FIELDS: &'static [&'static str] = &["status.replicas"];
 

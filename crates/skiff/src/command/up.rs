@@ -5,7 +5,7 @@ use crate::args::Up;
 use crate::cluster::{Cluster, FIRST_PORT, Taken};
 use crate::control::{self, Request};
 use crate::docker::Engine;
-use crate::home::{Folder, Home};
+use crate::home::{Folder, Home, Lock};
 use anyhow::{Context, Result, bail};
 use daemon::clock;
 use std::net::{Ipv4Addr, TcpListener};
@@ -17,7 +17,7 @@ pub(crate) async fn run(up: Up) -> Result<()> {
     let started = clock::instant();
     let home = Home::find()?;
     let folder = home.cluster(&up.cluster.name);
-    let (cluster, was_served) = prepare(&home, &folder, &up).await?;
+    let (cluster, was_served, lock) = prepare(&home, &folder, &up).await?;
     let mut child = None;
     if was_served {
         control::ask(&folder, &Request::Reconcile).await?;
@@ -27,10 +27,12 @@ pub(crate) async fn run(up: Up) -> Result<()> {
     let nodes: Vec<String> =
         cluster.nodes.iter().filter(|it| !it.stopped).map(|it| it.name.clone()).collect();
     let credentials = ready::wait(&folder, &cluster, &nodes, child.as_mut()).await?;
+    // Until here another `up` of this cluster waits: before that there is nothing it could ask.
+    drop(lock);
     let place = kubeconfig::publish(&cluster, &credentials, up.kubeconfig.as_deref())?;
     let verb = if was_served { "is up" } else { "came up" };
     let seconds = clock::instant().duration_since(started).as_secs_f64();
-    say(&format!("cluster {:?} {verb} with {} Ready nodes in {seconds:.1} s", cluster.name, nodes.len()));
+    say(&format!("cluster {:?} {verb} with {} in {seconds:.1} s", cluster.name, counted(nodes.len())));
     say(&format!("API server: {}; kubeconfig: {place}", credentials.server));
     match child {
         Some(child) if up.foreground => stay(child),
@@ -38,15 +40,19 @@ pub(crate) async fn run(up: Up) -> Result<()> {
     }
 }
 
+fn counted(nodes: usize) -> String {
+    if nodes == 1 { "1 Ready node".to_owned() } else { format!("{nodes} Ready nodes") }
+}
+
 /// Brings the description on disk to what the user asks for.
-async fn prepare(home: &Home, folder: &Folder, up: &Up) -> Result<(Cluster, bool)> {
+async fn prepare(home: &Home, folder: &Folder, up: &Up) -> Result<(Cluster, bool, Lock)> {
     let known = Cluster::load(&folder.description())?;
     if known.is_none() {
         // Names are checked before a folder of that name is made.
         Cluster::plan(&up.cluster.name, 1, &Taken::default(), false)?;
         folder.create()?;
     }
-    let _lock = folder.lock_changes()?;
+    let lock = folder.lock_changes()?;
     let served = folder.is_served()?;
     let mut cluster = match Cluster::load(&folder.description())? {
         Some(cluster) => cluster,
@@ -62,12 +68,25 @@ async fn prepare(home: &Home, folder: &Folder, up: &Up) -> Result<(Cluster, bool
     }
     cluster.grow_to(up.nodes.unwrap_or(0))?;
     if !served {
+        check_port(&cluster)?;
         cluster.separate = up.separate;
     } else if up.separate != cluster.separate && up.separate {
         bail!("cluster {:?} runs in one process; `skiff stop` it first", cluster.name);
     }
     cluster.save(&folder.description())?;
-    Ok((cluster, served))
+    Ok((cluster, served, lock))
+}
+
+/// A cluster keeps its address for life; somebody else may have taken it meanwhile.
+fn check_port(cluster: &Cluster) -> Result<()> {
+    let (name, port) = (&cluster.name, cluster.port);
+    if is_busy(port) {
+        bail!(
+            "port {port} on 127.0.0.1, which cluster {name:?} has, is used by another program: stop that one \
+             (`ss -ltnp sport = :{port}` names it), or `skiff down --name {name}` and make the cluster anew"
+        );
+    }
+    Ok(())
 }
 
 /// What is in use on this machine.
@@ -79,9 +98,12 @@ async fn taken(home: &Home) -> Result<Taken> {
             taken.ports.push(other.port);
         }
     }
-    let busy = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_err();
-    taken.ports.extend((FIRST_PORT..FIRST_PORT + 200).take_while(busy));
+    taken.ports.extend((FIRST_PORT..FIRST_PORT + 200).filter(|it| is_busy(*it)));
     Ok(taken)
+}
+
+fn is_busy(port: u16) -> bool {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_err()
 }
 
 /// Starts the process that runs the cluster, free of this terminal.
@@ -91,7 +113,8 @@ fn launch(folder: &Folder, foreground: bool) -> Result<Child> {
     let mut command = Command::new(program);
     command.arg("serve").arg("--folder").arg(folder.path()).stdin(Stdio::null());
     if !foreground {
-        let log = std::fs::File::create(folder.log()).context("failed to open the cluster's log")?;
+        let log = std::fs::File::options().create(true).append(true).open(folder.log());
+        let log = log.context("failed to open the cluster's log")?;
         command.stdout(log.try_clone()?).stderr(log).process_group(0);
     }
     command.spawn().context("failed to start the cluster's process")

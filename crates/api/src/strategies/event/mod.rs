@@ -5,6 +5,8 @@ pub mod convert;
 pub use convert::{from_core, to_core};
 
 use crate::field::Errors;
+use crate::object::Resource;
+use crate::resources::Kind;
 use crate::strategies::cells::{UNKNOWN, since};
 use crate::strategy::{Behaviour, Column, SelectableField};
 use jiff::Timestamp;
@@ -81,6 +83,7 @@ impl Behaviour for EventStrategy {
 
 impl Behaviour for NewEventStrategy {
     type Object = NewEvent;
+    const STORED_AS: Option<Kind> = Some(<Event as Resource>::KIND);
     const GENERATION: bool = false;
     const COLUMNS: &'static [Column] = COLUMNS;
     const FIELDS: &'static [&'static str] = EventStrategy::FIELDS;

@@ -36,7 +36,7 @@ pub(crate) fn template(template: &mut PodTemplateSpec) {
 }
 
 /// The older name of the service account is kept equal to the newer one.
-pub(crate) fn service_account(spec: &mut PodSpec) {
+fn service_account(spec: &mut PodSpec) {
     let given = |it: &Option<String>| it.clone().filter(|it| !it.is_empty());
     let name = given(&spec.service_account_name).or_else(|| given(&spec.service_account));
     spec.service_account_name.clone_from(&name);

@@ -40,7 +40,6 @@ impl Behaviour for PodStrategy {
 
     fn prepare_create(pod: &mut Pod) {
         let spec = pod.spec.get_or_insert_default();
-        defaults::service_account(spec);
         pod.status = Some(PodStatus {
             phase: Some("Pending".to_owned()),
             qos_class: Some(crate::pod::qos_class(spec).to_owned()),
@@ -49,7 +48,6 @@ impl Behaviour for PodStrategy {
     }
 
     fn prepare_update(pod: &mut Pod, old: &Pod) {
-        defaults::service_account(pod.spec.get_or_insert_default());
         let qos = old.status.as_ref().and_then(|it| it.qos_class.clone());
         if let Some(status) = &mut pod.status {
             status.qos_class = qos.or_else(|| status.qos_class.take());
@@ -58,6 +56,10 @@ impl Behaviour for PodStrategy {
 
     fn validate(object: &Pod) -> Errors {
         crate::validation::pod::validate(object)
+    }
+
+    fn validate_create(object: &Pod) -> Errors {
+        crate::validation::pod::validate_create(object)
     }
 
     fn validate_update(object: &Pod, old: &Pod) -> Errors {

@@ -38,6 +38,16 @@ pub fn validate(pod: &Pod) -> Errors {
     errors
 }
 
+/// What is wrong with a new pod: its `ephemeralcontainers` come later, by the subresource of that name.
+pub(crate) fn validate_create(pod: &Pod) -> Errors {
+    let containers = pod.spec.as_ref().and_then(|it| it.ephemeral_containers.as_ref());
+    if containers.is_none_or(Vec::is_empty) {
+        return Errors::new();
+    }
+    let path = Path::new("spec").child("ephemeralContainers");
+    vec![Error::forbidden(&path, "cannot be set on create")]
+}
+
 /// What is wrong with the template of a workload.
 pub(crate) fn template(errors: &mut Errors, path: &Path, template: &PodTemplateSpec) {
     if let Some(metadata) = &template.metadata {

@@ -1,0 +1,127 @@
+//! An object of a custom kind: its metadata typed, everything else as it was sent.
+
+use api::object::AnyObject;
+use api::{Kind, ObjectMeta};
+use serde::Serialize;
+use serde::de::Error as _;
+use serde_json::{Map, Value};
+use std::any::Any;
+
+/// See the module.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Custom {
+    kind: Kind,
+    meta: ObjectMeta,
+    /// What stands beside `apiVersion`, `kind` and `metadata`.
+    pub(crate) fields: Map<String, Value>,
+}
+
+/// The object that is written, with the fields that make it one of its kind in front.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Whole<'a> {
+    api_version: String,
+    kind: &'a str,
+    metadata: &'a ObjectMeta,
+    #[serde(flatten)]
+    fields: &'a Map<String, Value>,
+}
+
+/// Decodes an object of a custom kind. `apiVersion` and `kind` must be those of the kind where they are given.
+pub(crate) fn decode(kind: Kind, json: &[u8]) -> serde_json::Result<Box<dyn AnyObject>> {
+    let mut fields: Map<String, Value> = serde_json::from_slice(json)?;
+    let row = kind.row();
+    for (name, expected) in [("apiVersion", row.api_version()), ("kind", row.kind.to_owned())] {
+        match fields.remove(name) {
+            None => {}
+            Some(Value::String(text)) if text == expected => {}
+            Some(other) => {
+                return Err(serde_json::Error::custom(format!("{name} is {other}, not {expected:?}")));
+            }
+        }
+    }
+    let meta = match fields.remove("metadata") {
+        None | Some(Value::Null) => ObjectMeta::default(),
+        Some(meta) => serde_json::from_value(meta)?,
+    };
+    Ok(Box::new(Custom { kind, meta, fields }))
+}
+
+impl Custom {
+    /// The same object as another version of its kind, when nothing but `apiVersion` differs.
+    pub(crate) fn relabeled(mut self, kind: Kind) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    /// The object as schemas see it.
+    pub(crate) fn value(&self) -> Value {
+        AnyObject::to_value(self)
+    }
+
+    /// Edits the object as schemas see it. What becomes of its metadata there is dropped.
+    pub(crate) fn edit<T>(&mut self, edit: impl FnOnce(&mut Value) -> T) -> T {
+        let mut value = self.value();
+        let result = edit(&mut value);
+        if let Value::Object(mut fields) = value {
+            for name in ["apiVersion", "kind", "metadata"] {
+                fields.remove(name);
+            }
+            self.fields = fields;
+        }
+        result
+    }
+
+    fn whole(&self) -> Whole<'_> {
+        let row = self.kind.row();
+        Whole { api_version: row.api_version(), kind: row.kind, metadata: &self.meta, fields: &self.fields }
+    }
+
+    fn without_status(&self) -> impl Iterator<Item = (&String, &Value)> {
+        self.fields.iter().filter(|(name, _)| *name != "status")
+    }
+}
+
+impl AnyObject for Custom {
+    fn kind(&self) -> Kind {
+        self.kind
+    }
+    fn meta(&self) -> &ObjectMeta {
+        &self.meta
+    }
+    fn meta_mut(&mut self) -> &mut ObjectMeta {
+        &mut self.meta
+    }
+    fn to_json(&self) -> Vec<u8> {
+        serde_json::to_vec(&self.whole()).expect("JSON that was read can be written")
+    }
+    fn to_value(&self) -> Value {
+        serde_json::to_value(self.whole()).expect("JSON that was read can be written")
+    }
+    fn copy_status(&mut self, from: &dyn AnyObject) {
+        let Some(from) = from.as_any().downcast_ref::<Self>() else { return };
+        match from.fields.get("status") {
+            Some(status) => drop(self.fields.insert("status".to_owned(), status.clone())),
+            None => drop(self.fields.remove("status")),
+        }
+    }
+    fn same_spec(&self, other: &dyn AnyObject) -> bool {
+        let other = other.as_any().downcast_ref::<Self>();
+        other.is_some_and(|other| self.without_status().eq(other.without_status()))
+    }
+    fn equals(&self, other: &dyn AnyObject) -> bool {
+        other.as_any().downcast_ref() == Some(self)
+    }
+    fn boxed_clone(&self) -> Box<dyn AnyObject> {
+        Box::new(self.clone())
+    }
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
+    }
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
+    }
+}

@@ -1,0 +1,135 @@
+//! Server-side apply: a patch that says what its manager wants, whether the object exists or not (KEP-555).
+
+use super::Call;
+use super::change::{self, ATTEMPTS, Part, Target};
+use super::create::{self, Request};
+use crate::authz;
+use crate::body;
+use crate::cache::entry::Entry;
+use crate::options::WriteOptions;
+use crate::ownership::{Manager, Writing};
+use crate::respond::Answer;
+use crate::state::State;
+use access::{Attributes, ResourceTarget};
+use api::field::{Error, Path};
+use api::{ApiError, Object};
+use apply::Force;
+use http::StatusCode;
+use serde_json::{Map, Value};
+use std::sync::Arc;
+
+/// What is applied, and how.
+struct Applied {
+    config: Value,
+    force: Force,
+    manager: Manager,
+    options: WriteOptions,
+}
+
+/// PATCH of an apply configuration, which is YAML or JSON.
+pub(crate) async fn apply(state: &State, call: &mut Call, part: Part, bytes: &[u8]) -> Answer {
+    if call.query.get("fieldManager").is_none() {
+        let error = Error::required(&Path::new("fieldManager"), "is required for apply patch");
+        return Err(crate::options::invalid("PatchOptions", &[error]));
+    }
+    let config = named(body::yaml(bytes)?, &call.key.name)?;
+    let force = if call.query.is_true("force") { Force::Yes } else { Force::No };
+    let applied = Applied {
+        config,
+        force,
+        manager: call.manager.of_applied(),
+        options: WriteOptions::of(&call.query)?,
+    };
+    for _ in 0..ATTEMPTS {
+        let mut warnings = Vec::new();
+        let exists = state.current(&call.key).await.map(drop);
+        let outcome = match exists {
+            Err(error) if error.is_not_found() && part == Part::Main => {
+                let created = create(state, call, &applied, &mut warnings).await;
+                created.map(|it| (StatusCode::CREATED, it))
+            }
+            Err(error) => Err(error),
+            Ok(()) => merge(state, call, part, &applied, &mut warnings).await.map(|it| (StatusCode::OK, it)),
+        };
+        match outcome {
+            // Somebody else created it, or removed it, in between.
+            Err(error) if error.is_already_exists() => {}
+            Err(error) => return Err(error),
+            Ok((code, entry)) => {
+                call.warnings = warnings;
+                return call.answer(state, code, &entry);
+            }
+        }
+    }
+    Err(ApiError::modified(call.kind.row(), &call.key.name))
+}
+
+/// The configuration with the name of the URL, which it may leave out.
+fn named(mut config: Value, name: &str) -> Result<Value, ApiError> {
+    let not_an_object = || ApiError::bad_request("the configuration to apply must be an object");
+    let object = config.as_object_mut().ok_or_else(not_an_object)?;
+    let metadata = object.entry("metadata").or_insert_with(|| Value::Object(Map::new()));
+    let metadata = metadata.as_object_mut().ok_or_else(not_an_object)?;
+    metadata.entry("name").or_insert_with(|| name.into());
+    Ok(config)
+}
+
+async fn merge(
+    state: &State,
+    call: &Call,
+    part: Part,
+    applied: &Applied,
+    warnings: &mut Vec<String>,
+) -> Result<Arc<Entry>, ApiError> {
+    let target = Target { manager: &applied.manager, ..call.target(part, applied.options.dry_run) };
+    let mut found = Vec::new();
+    let mut edit = |live: &Object| {
+        found.clear();
+        match writing(call, applied).applied(state, Some(live), &applied.config, applied.force)? {
+            Some(value) => decoded(call, applied, &value, &mut found),
+            None => Ok(live.clone()),
+        }
+    };
+    let entry = change::change(state, &target, &mut edit, warnings).await?;
+    warnings.append(&mut found);
+    Ok(entry)
+}
+
+async fn create(
+    state: &State,
+    call: &Call,
+    applied: &Applied,
+    warnings: &mut Vec<String>,
+) -> Result<Arc<Entry>, ApiError> {
+    let row = call.kind.row();
+    let target = ResourceTarget::of(row.group, row.version, row.plural).in_namespace(&call.key.namespace);
+    authz::check(state, &Attributes::resource(&call.user, "create", target.named(&call.key.name)))?;
+    let value = writing(call, applied).applied(state, None, &applied.config, applied.force)?;
+    let object = decoded(call, applied, &value.unwrap_or_default(), warnings)?;
+    if object.meta().uid.is_some() {
+        let why = "the object was not found, and a uid was given: it would have to be another object";
+        return Err(ApiError::conflict(row, &call.key.name, why));
+    }
+    let request = Request {
+        kind: call.kind,
+        namespace: &call.key.namespace,
+        user: &call.user,
+        manager: &applied.manager,
+        dry_run: applied.options.dry_run,
+    };
+    create::create_object(state, &request, object, warnings).await
+}
+
+fn writing<'a>(call: &'a Call, applied: &'a Applied) -> Writing<'a> {
+    Writing { kind: call.kind, manager: &applied.manager, subresource: &call.path.subresource }
+}
+
+fn decoded(
+    call: &Call,
+    applied: &Applied,
+    value: &Value,
+    warnings: &mut Vec<String>,
+) -> Result<Object, ApiError> {
+    let json = serde_json::to_vec(value).map_err(ApiError::internal)?;
+    body::decode(call.kind, &json, applied.options.validation, warnings)
+}

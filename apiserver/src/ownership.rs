@@ -1,0 +1,229 @@
+//! Who writes what: the field managers of requests, and the managed fields of what they write (KEP-555).
+//!
+//! Start at [`Manager`]. A plain write enters what it changed under its manager ([`after_write`]); server-side apply
+//! brings its owners with it ([`applied`]). The rules themselves are crate `apply`'s.
+
+use crate::custom::ownership::Place;
+use crate::request::Query;
+use crate::state::State;
+use api::field::{Error, Path};
+use api::{ApiError, Kind, Object, Subresource, Time};
+use apply::{Apply, BuiltIn, Class, Deduced, Force, Owners, Set, Write};
+use http::HeaderMap;
+use http::header::USER_AGENT;
+use serde_json::Value;
+
+/// As upstream.
+const LONGEST_NAME: usize = 128;
+/// What the server itself writes under.
+pub(crate) const SERVER: &str = "kube-apiserver";
+/// What cannot be written through an object whose status is a subresource.
+const STATUS: &[&[&str]] = &[&["status"]];
+
+/// Who writes, and how managed fields are to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Manager {
+    pub(crate) name: String,
+    pub(crate) origin: Origin,
+}
+
+/// Where an object's managed fields come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// They are worked out from what the write changes.
+    Change,
+    /// The object carries them: it has been applied.
+    Object,
+}
+
+impl Manager {
+    /// The server itself.
+    pub(crate) fn server() -> Self {
+        Self { name: SERVER.to_owned(), origin: Origin::Change }
+    }
+
+    /// The manager of a request: the one it names, or what its user agent begins with.
+    pub(crate) fn of(query: &Query, headers: &HeaderMap) -> Result<Self, ApiError> {
+        let name = match query.get("fieldManager") {
+            Some(name) => checked(name)?.to_owned(),
+            None => name_of(headers.get(USER_AGENT).and_then(|it| it.to_str().ok()).unwrap_or_default()),
+        };
+        Ok(Self { name, origin: Origin::Change })
+    }
+
+    /// The same, for an object that brings its managed fields.
+    pub(crate) fn of_applied(&self) -> Self {
+        Self { origin: Origin::Object, ..self.clone() }
+    }
+}
+
+fn checked(name: &str) -> Result<&str, ApiError> {
+    let path = Path::new("fieldManager");
+    let error = if name.len() > LONGEST_NAME {
+        Error::too_long(&path, LONGEST_NAME)
+    } else if name.chars().any(char::is_control) {
+        Error::invalid(&path, name, "should only contain printable characters")
+    } else {
+        return Ok(name);
+    };
+    Err(crate::options::invalid("PatchOptions", &[error]))
+}
+
+/// What a user agent begins with, as far as it can be printed.
+fn name_of(agent: &str) -> String {
+    let first = agent.split('/').next().unwrap_or_default();
+    let name: String = first.chars().filter(|it| !it.is_control()).take(LONGEST_NAME).collect();
+    if name.is_empty() { "unknown".to_owned() } else { name }
+}
+
+/// How a kind's fields are owned.
+enum Schema {
+    BuiltIn(BuiltIn),
+    Custom(Place<'static>),
+    /// A kind that has gone in the meantime.
+    Unknown,
+}
+
+fn schema_of(state: &State, kind: Kind) -> Schema {
+    let row = kind.row();
+    if let Some(built_in) = BuiltIn::kind(row.group, row.version, row.kind) {
+        return Schema::BuiltIn(built_in);
+    }
+    match state.catalogue.now().served(kind) {
+        Some(served) => Schema::Custom(Place::Root(served.structural)),
+        None => Schema::Unknown,
+    }
+}
+
+/// One write, as managed fields see it.
+pub(crate) struct Writing<'a> {
+    pub(crate) kind: Kind,
+    pub(crate) manager: &'a Manager,
+    pub(crate) subresource: &'a str,
+}
+
+impl Writing<'_> {
+    fn with<T>(&self, state: &State, then: impl FnOnce(&Write<'_>) -> T) -> T {
+        let row = self.kind.row();
+        let api_version = row.api_version();
+        let ignored = Set::of_fields(STATUS);
+        let ignores = self.subresource.is_empty() && row.has(Subresource::Status);
+        let served = |version: &str| {
+            let (group, version) = version.split_once('/').unwrap_or(("", version));
+            state.catalogue.find(group, version, row.plural).is_some()
+        };
+        then(&Write {
+            manager: &self.manager.name,
+            subresource: self.subresource,
+            api_version: &api_version,
+            now: Time(crate::metadata::whole_seconds(state.now())),
+            ignored: ignores.then_some(&ignored),
+            served: &served,
+        })
+    }
+
+    /// Enters a plain write into the new object's managed fields.
+    pub(crate) fn after_write(&self, state: &State, old: Option<&Object>, new: &mut Object) {
+        if self.manager.origin == Origin::Object {
+            return;
+        }
+        let sent = new.meta_mut().managed_fields.take();
+        let live = old.and_then(|it| it.meta().managed_fields.clone()).unwrap_or_default();
+        if old.is_some_and(|old| same_but_owners(old, new)) && sent.as_ref().is_none_or(|it| *it == live) {
+            new.meta_mut().managed_fields = Some(live).filter(|it| !it.is_empty());
+            return;
+        }
+        let (before, after, owners) = (old.map(Object::to_value), new.to_value(), Owners { live, sent });
+        let before = before.as_ref();
+        let entries = self.with(state, |write| match schema_of(state, self.kind) {
+            Schema::BuiltIn(it) => apply::ownership_after_write(before, &after, owners, it, write),
+            Schema::Custom(it) => apply::ownership_after_write(before, &after, owners, it, write),
+            Schema::Unknown => apply::ownership_after_write(before, &after, owners, Deduced, write),
+        });
+        new.meta_mut().managed_fields = Some(entries).filter(|it| !it.is_empty());
+    }
+
+    /// What comes of applying a configuration; `None` when that changes nothing.
+    pub(crate) fn applied(
+        &self,
+        state: &State,
+        live: Option<&Object>,
+        config: &Value,
+        force: Force,
+    ) -> Result<Option<Value>, ApiError> {
+        let live = live.map(Object::to_value);
+        let live = live.as_ref();
+        let outcome = self.with(state, |write| {
+            let request = Apply { write: write.clone(), kind: self.kind.row().kind, force };
+            match schema_of(state, self.kind) {
+                Schema::BuiltIn(it) => apply::apply(live, config, it, &request),
+                Schema::Custom(it) => apply::apply(live, config, it, &request),
+                Schema::Unknown => apply::apply(live, config, Deduced, &request),
+            }
+        });
+        outcome.map_err(|error| refusal(&error))
+    }
+}
+
+/// Takes back the times of owners when they are all that a write would change, as when what was applied only differed in
+/// how a quantity is written.
+pub(crate) fn keep_times(old: &Object, new: &mut Object) {
+    let live = old.meta().managed_fields.as_deref().unwrap_or_default();
+    if new.meta().managed_fields.as_deref() == Some(live) {
+        return;
+    }
+    let mut bare = new.clone();
+    bare.meta_mut().managed_fields.clone_from(&old.meta().managed_fields);
+    if bare == *old
+        && let Some(entries) = new.meta_mut().managed_fields.as_mut()
+    {
+        apply::managed_fields::keep_times(live, entries);
+    }
+}
+
+/// Whether an update would change anything but who owns what; the old object's owners are left out of the comparison.
+fn same_but_owners(old: &Object, new: &Object) -> bool {
+    if old.meta().managed_fields.is_none() {
+        return old == new;
+    }
+    let mut bare = old.clone();
+    bare.meta_mut().managed_fields = None;
+    bare == *new
+}
+
+fn refusal(error: &apply::Error) -> ApiError {
+    let message = daemon::chain(error);
+    match (error.class(), error) {
+        (Class::Malformed, _) => ApiError::bad_request(message),
+        (Class::Conflict, apply::Error::Conflict(conflicts)) => {
+            let mut refused = ApiError::new(409, api::status::reason::CONFLICT, message);
+            refused.0.details.get_or_insert_default().causes = Some(conflicts.causes());
+            refused
+        }
+        _ => ApiError::new(500, "", message),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_names_no_manager_is_known_by_the_user_agent() {
+        let check = |query: &str, agent: &str, expect: Result<&str, u16>| {
+            let mut headers = HeaderMap::new();
+            headers.insert(USER_AGENT, agent.parse().expect("a header"));
+            let got = Manager::of(&Query::parse(Some(query)), &headers);
+            assert_eq!(
+                got.map(|it| it.name).map_err(|it| it.code()),
+                expect.map(str::to_owned),
+                "{query} {agent}"
+            );
+        };
+        check("", "kubectl/v1.32.0 (linux/amd64)", Ok("kubectl"));
+        check("fieldManager=me", "kubectl/v1.32.0", Ok("me"));
+        check("", "", Ok("unknown"));
+        check("fieldManager=a%0Ab", "x", Err(422));
+        check(&format!("fieldManager={}", "a".repeat(129)), "x", Err(422));
+    }
+}

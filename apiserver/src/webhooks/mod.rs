@@ -1,0 +1,171 @@
+//! Admission by others: mutating and validating webhooks, and the way to admission policies.
+//!
+//! Start at [`mutate`] and [`validate`], which the handlers call where the plugins' two phases end, and at [`posted`] for
+//! what is not stored itself. [`index`] holds the configurations compiled, as the cache last saw them; [`subject`] is what is
+//! judged, [`matching`] and [`condition`] say whether a webhook wants to see it, [`review`] writes the question and reads
+//! the answer, [`client`] carries both, [`rounds`] does the calls in order, [`connect`] is for exec and its like. Where nothing is configured, nothing is done.
+//!
+//! Refuses to show webhooks the configurations of webhooks and policies: one that refuses its own removal could never be
+//! removed. Nothing is kept from one request to the next but connections, which carry the server's identity alone.
+
+mod client;
+pub(crate) mod condition;
+pub(crate) mod connect;
+pub(crate) mod index;
+pub(crate) mod matching;
+mod resolve;
+mod review;
+mod rounds;
+pub(crate) mod subject;
+
+use crate::admission::Attempt;
+use crate::policies;
+use crate::state::State;
+use api::{ApiError, Kind};
+use matching::Matched;
+use rounds::Call;
+pub(crate) use rounds::add_warnings;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use subject::{Facts, Subject};
+
+/// The kinds that decide about admission themselves.
+const EXEMPT: &[&str] = &[
+    "mutatingadmissionpolicies",
+    "mutatingadmissionpolicybindings",
+    "mutatingwebhookconfigurations",
+    "validatingadmissionpolicies",
+    "validatingadmissionpolicybindings",
+    "validatingwebhookconfigurations",
+];
+
+/// Whether webhooks never see objects of this kind.
+pub(crate) fn is_exempt(kind: Kind) -> bool {
+    kind.row().group == "admissionregistration.k8s.io" && EXEMPT.contains(&kind.row().plural)
+}
+
+/// Lets mutating webhooks change what will be stored; says whether one did. The plugins then look at it once more.
+pub(crate) async fn mutate(
+    state: &State,
+    attempt: &mut Attempt<'_>,
+    warnings: &mut Vec<String>,
+) -> Result<bool, ApiError> {
+    let index = state.webhooks.now();
+    if index.mutating.is_empty() || is_exempt(attempt.kind) {
+        return Ok(false);
+    }
+    let calls = rounds::calls(state, &Facts::of(attempt), &index.mutating);
+    if calls.is_empty() {
+        return Ok(false);
+    }
+    let mut subject = Subject::of(attempt)?;
+    let first = rounds::mutate(state, &calls, None, &mut subject, warnings).await?;
+    if !first.changed {
+        return Ok(false);
+    }
+    store(attempt, &subject)?;
+    state.admission.mutate(state, attempt)?;
+    let refreshed = Subject::of(attempt)?.object;
+    let again = if refreshed == subject.object { first.again } else { first.reinvocable };
+    let mut subject = Subject::of(attempt)?;
+    second(state, &calls, &again, &mut subject, warnings).await?;
+    store(attempt, &subject)?;
+    Ok(true)
+}
+
+async fn second(
+    state: &State,
+    calls: &[Call],
+    again: &BTreeSet<usize>,
+    subject: &mut Subject<'_>,
+    warnings: &mut Vec<String>,
+) -> Result<(), ApiError> {
+    if again.is_empty() {
+        return Ok(());
+    }
+    rounds::mutate(state, calls, Some(again), subject, warnings).await.map(drop)
+}
+
+fn store(attempt: &mut Attempt<'_>, subject: &Subject<'_>) -> Result<(), ApiError> {
+    let (Some(object), Some(value)) = (attempt.object.as_deref_mut(), &subject.object) else { return Ok(()) };
+    if attempt.subresource == "scale" {
+        let replicas = value.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(0);
+        let replicas = i32::try_from(replicas).map_err(ApiError::internal)?;
+        attempt.kind.row().strategy.set_scale(object, replicas);
+        return Ok(());
+    }
+    *object = attempt.kind.decode_value(value.clone()).map_err(ApiError::internal)?;
+    Ok(())
+}
+
+/// Asks policies, then validating webhooks, about what will be stored or deleted.
+pub(crate) async fn validate(
+    state: &State,
+    attempt: &Attempt<'_>,
+    warnings: &mut Vec<String>,
+) -> Result<(), ApiError> {
+    if is_silent(state) || is_exempt(attempt.kind) {
+        return Ok(());
+    }
+    let facts = Facts::of(attempt);
+    let (calls, judges) = (rounds::validating(state, &facts), policies::judges(state, &facts));
+    if calls.is_empty() && judges.is_empty() {
+        return Ok(());
+    }
+    let subject = Subject::of(attempt)?;
+    judge(state, &calls, &judges, &subject, warnings).await
+}
+
+/// Admission of what is sent to a subresource and not stored itself: bindings, evictions, token requests, the options of
+/// exec and its like. Gives what was sent as webhooks leave it.
+pub(crate) async fn posted<T: Serialize + DeserializeOwned>(
+    state: &State,
+    facts: Facts<'_>,
+    sent: T,
+    warnings: &mut Vec<String>,
+) -> Result<T, ApiError> {
+    if are_idle(state) {
+        return Ok(sent);
+    }
+    let body = serde_json::to_value(sent).map_err(ApiError::internal)?;
+    let body = admit(state, facts, body, warnings).await?;
+    serde_json::from_value(body).map_err(ApiError::internal)
+}
+
+/// Whether nobody is asked about anything.
+pub(crate) fn are_idle(state: &State) -> bool {
+    state.webhooks.now().mutating.is_empty() && is_silent(state)
+}
+
+async fn admit(
+    state: &State,
+    facts: Facts<'_>,
+    body: Value,
+    warnings: &mut Vec<String>,
+) -> Result<Value, ApiError> {
+    let index = state.webhooks.now();
+    let calls = rounds::calls(state, &facts, &index.mutating);
+    let (checks, judges) = (rounds::validating(state, &facts), policies::judges(state, &facts));
+    let mut subject = Subject { facts, object: Some(body), old: None };
+    let first = rounds::mutate(state, &calls, None, &mut subject, warnings).await?;
+    second(state, &calls, &first.again, &mut subject, warnings).await?;
+    judge(state, &checks, &judges, &subject, warnings).await?;
+    Ok(subject.object.unwrap_or_default())
+}
+
+fn is_silent(state: &State) -> bool {
+    state.webhooks.now().validating.is_empty() && state.policies.now().is_empty()
+}
+
+async fn judge(
+    state: &State,
+    calls: &[Call],
+    judges: &[(Matched, std::sync::Arc<policies::Policy>)],
+    subject: &Subject<'_>,
+    warnings: &mut Vec<String>,
+) -> Result<(), ApiError> {
+    policies::validate(state, judges, subject, warnings)?;
+    rounds::validate(state, calls, subject, warnings).await
+}

@@ -1,0 +1,194 @@
+//! The calls of one phase: mutating webhooks one after the other, validating ones all at once.
+//!
+//! Start at [`mutate`] and [`validate`]. Which webhooks a request is about is decided first, from its facts alone.
+
+use super::condition::Outcome;
+use super::index::{Configurations, FailurePolicy, Hook};
+use super::matching::Matched;
+use super::review::{self, Failure, Verdict};
+use super::subject::{Facts, Subject};
+use crate::body::{self, FieldValidation};
+use crate::state::State;
+use crate::versions;
+use api::{ApiError, Kind};
+use futures::future::join_all;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// A webhook whose rules name the request.
+pub(crate) struct Call {
+    hook: Arc<Hook>,
+    /// How the webhook knows the resource.
+    seen: Matched,
+}
+
+/// What a round of mutating webhooks came to. Webhooks are known by their place among the calls.
+#[derive(Default)]
+pub(crate) struct Round {
+    pub(crate) changed: bool,
+    /// Those that want to see what later ones changed.
+    pub(crate) again: BTreeSet<usize>,
+    /// Those that want to see every later change.
+    pub(crate) reinvocable: BTreeSet<usize>,
+}
+
+/// The webhooks of a phase whose rules name the request.
+pub(crate) fn calls(state: &State, facts: &Facts<'_>, configurations: &Configurations) -> Vec<Call> {
+    // A webhook that runs in the cluster must not keep the cluster from starting.
+    if configurations.is_empty() || facts.user.name == access::UserInfo::api_server().name {
+        return Vec::new();
+    }
+    let equivalents = facts.equivalents(state);
+    let wanted = |hook: &Arc<Hook>| {
+        let seen = hook.criteria.rule_for(facts, &equivalents)?;
+        Some(Call { hook: hook.clone(), seen })
+    };
+    configurations.values().flat_map(|it| it.iter()).filter_map(wanted).collect()
+}
+
+/// The validating webhooks whose rules name the request.
+pub(crate) fn validating(state: &State, facts: &Facts<'_>) -> Vec<Call> {
+    calls(state, facts, &state.webhooks.now().validating)
+}
+
+/// Calls mutating webhooks in order; `only` limits a second round to those that want it.
+pub(crate) async fn mutate(
+    state: &State,
+    calls: &[Call],
+    only: Option<&BTreeSet<usize>>,
+    subject: &mut Subject<'_>,
+    warnings: &mut Vec<String>,
+) -> Result<Round, ApiError> {
+    let mut round = Round::default();
+    for (index, call) in calls.iter().enumerate().filter(|(it, _)| only.is_none_or(|only| only.contains(it)))
+    {
+        if !call.applies(state, subject)? {
+            continue;
+        }
+        let Some(verdict) = call.ask(state, subject, warnings).await? else { continue };
+        if let Some(patch) = &verdict.patch
+            && call.patch(subject, patch)?
+        {
+            round.changed = true;
+            round.again.extend(round.reinvocable.iter().copied());
+        }
+        if call.hook.reinvocable {
+            round.reinvocable.insert(index);
+        }
+    }
+    Ok(round)
+}
+
+/// Calls validating webhooks together; the first refusal, in their order, decides.
+pub(crate) async fn validate(
+    state: &State,
+    calls: &[Call],
+    subject: &Subject<'_>,
+    warnings: &mut Vec<String>,
+) -> Result<(), ApiError> {
+    let mut wanted = Vec::new();
+    for call in calls {
+        if call.applies(state, subject)? {
+            wanted.push(call);
+        }
+    }
+    let answers = wanted.iter().map(|call| async {
+        let mut said = Vec::new();
+        let answer = call.ask(state, subject, &mut said).await;
+        (answer, said)
+    });
+    let mut refusal = Ok(());
+    for (answer, said) in join_all(answers).await {
+        add_warnings(warnings, said);
+        refusal = refusal.and(answer.map(drop));
+    }
+    refusal
+}
+
+/// A warning is given once, however many give it.
+pub(crate) fn add_warnings(warnings: &mut Vec<String>, said: Vec<String>) {
+    for warning in said {
+        if !warnings.contains(&warning) {
+            warnings.push(warning);
+        }
+    }
+}
+
+impl Call {
+    /// Whether selectors and conditions want the request, too.
+    fn applies(&self, state: &State, subject: &Subject<'_>) -> Result<bool, ApiError> {
+        let hook = &self.hook;
+        if !hook.criteria.selects(state, subject)? {
+            return Ok(false);
+        }
+        match hook.conditions.judge(subject, self.seen)? {
+            Outcome::Met => Ok(true),
+            Outcome::Unmet => Ok(false),
+            Outcome::Failed(_) if hook.failure == FailurePolicy::Ignore => Ok(false),
+            Outcome::Failed(why) => {
+                Err(ApiError::forbidden(subject.facts.resource.row(), subject.facts.name, &why))
+            }
+        }
+    }
+
+    /// Asks the webhook; none when it could not be asked and need not be.
+    async fn ask(
+        &self,
+        state: &State,
+        subject: &Subject<'_>,
+        warnings: &mut Vec<String>,
+    ) -> Result<Option<Verdict>, ApiError> {
+        let hook = &self.hook;
+        match review::ask(state, hook, subject, self.seen).await {
+            Ok(mut verdict) => {
+                add_warnings(warnings, std::mem::take(&mut verdict.warnings));
+                for (key, value) in &verdict.annotations {
+                    tracing::debug!(key = format!("{}/{key}", hook.name), value, "audit annotation");
+                }
+                verdict.allowed(&hook.name).map(Some)
+            }
+            Err(Failure::Unaskable(refusal)) => Err(refusal),
+            Err(Failure::Unanswered(why)) => {
+                let message = format!("failed calling webhook {:?}: {why}", hook.name);
+                match hook.failure {
+                    FailurePolicy::Fail => Err(ApiError::internal(message)),
+                    FailurePolicy::Ignore => {
+                        tracing::warn!(message, "a webhook is passed over");
+                        Ok(None)
+                    }
+                }
+            }
+        }
+    }
+
+    /// Applies what the webhook wants changed; says whether anything did.
+    fn patch(&self, subject: &mut Subject<'_>, patch: &[u8]) -> Result<bool, ApiError> {
+        if subject.object.is_none() {
+            return Err(ApiError::internal(format!(
+                "admission webhook {:?} attempted to modify the object, which is not supported for this operation",
+                self.hook.name
+            )));
+        }
+        let (document, _) = subject.seen_as(self.seen)?;
+        let patched =
+            ::patch::json_patch(&document, patch).map_err(|it| ApiError::internal(daemon::chain(&it)))?;
+        let own = subject.facts.resource;
+        let next = match subject.facts.sent {
+            Some(_) => patched,
+            None => completed(self.seen, own, &patched)?,
+        };
+        let changed = subject.object.as_ref() != Some(&next);
+        subject.object = Some(next);
+        Ok(changed)
+    }
+}
+
+/// A patched object decoded, with defaults, in the version of the request.
+fn completed(seen: Kind, own: Kind, patched: &Value) -> Result<Value, ApiError> {
+    let json = serde_json::to_vec(patched).map_err(ApiError::internal)?;
+    let decoded = body::decode(seen, &json, FieldValidation::Ignore, &mut Vec::new());
+    let mut object = decoded.map_err(|error| ApiError::internal(error.message()))?;
+    seen.row().strategy.set_defaults(&mut object);
+    Ok(versions::to_served(own, object)?.to_value())
+}

@@ -1,0 +1,91 @@
+//! An expression over variables of any type: what match conditions and admission policies evaluate.
+
+use super::check::check;
+use super::error::{CompileError, EvalError};
+use super::eval;
+use super::functions::Meter;
+use super::parser::parse;
+use super::types::Type;
+use super::value::Val;
+use super::{ast::Expr, check::Checked};
+use serde_json::Value;
+
+/// A compiled expression.
+///
+/// ```
+/// use serde_json::json;
+/// use structural::cel::{CALL_BUDGET, Program};
+///
+/// let program = Program::compile("object.spec.replicas <= params.most", &["object", "params"])?;
+/// let (object, params) = (json!({"spec": {"replicas": 3}}), json!({"most": 5}));
+/// assert_eq!(program.evaluate(&[("object", &object), ("params", &params)], CALL_BUDGET)?, json!(true));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Program {
+    source: String,
+    expr: Expr,
+    is_bool: bool,
+    is_text: bool,
+}
+
+impl Program {
+    /// Compiles an expression that may read these variables. Their types are not known, so a field that does not exist
+    /// is an error when the expression runs, not when it is compiled.
+    pub fn compile(expression: &str, variables: &[&str]) -> Result<Self, CompileError> {
+        let variables: Vec<(&str, Type)> = variables.iter().map(|it| (*it, Type::Dyn)).collect();
+        Ok(Self::typed(expression, &variables)?.0)
+    }
+
+    /// Compiles an expression over variables of known types, and gives its type and cost.
+    pub(crate) fn typed(source: &str, variables: &[(&str, Type)]) -> Result<(Self, Checked), CompileError> {
+        let mut expr = parse(source)?;
+        let checked = check(source, &mut expr, variables)?;
+        let is_bool = matches!(checked.kind, Type::Bool | Type::Dyn);
+        let is_text = matches!(checked.kind, Type::String(_) | Type::Dyn);
+        Ok((Self { source: source.to_owned(), expr, is_bool, is_text }, checked))
+    }
+
+    /// The expression as it was written.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Whether its value can be a boolean; conditions and validations must give one.
+    pub fn may_be_bool(&self) -> bool {
+        self.is_bool
+    }
+
+    /// Whether its value can be a text; messages must give one.
+    pub fn may_be_text(&self) -> bool {
+        self.is_text
+    }
+
+    /// Whether it reads a variable.
+    pub fn reads(&self, variable: &str) -> bool {
+        self.expr.reads(variable)
+    }
+
+    /// The value over these variables, as JSON. Reading a variable that is not bound is an error. `budget` is what the evaluation
+    /// may cost ([`super::CALL_BUDGET`]).
+    pub fn evaluate(&self, bindings: &[(&str, &Value)], budget: u64) -> Result<Value, EvalError> {
+        self.evaluate_counted(bindings, budget).0
+    }
+
+    /// The value, and what it cost: for callers that share one budget among many expressions.
+    pub fn evaluate_counted(
+        &self,
+        bindings: &[(&str, &Value)],
+        budget: u64,
+    ) -> (Result<Value, EvalError>, u64) {
+        let meter = Meter::new(budget);
+        let scope = bindings.iter().map(|(name, value)| (*name, Val::of(value, None))).collect();
+        let value = eval::run(&self.expr, scope, &meter).and_then(|it| it.json(&meter));
+        (value, budget - meter.left())
+    }
+
+    /// The value over variables that are values already.
+    pub(crate) fn run<'a>(&'a self, scope: eval::Scope<'a>, meter: &Meter) -> Result<Val<'a>, EvalError> {
+        eval::run(&self.expr, scope, meter)
+    }
+}
