@@ -4,7 +4,7 @@
 //! kinds by webhooks gets its place here; without one, versions differ in their name alone.
 
 use crate::cache::entry::Entry;
-use crate::custom::object::Custom;
+use api::custom::Custom;
 use api::k8s::api::{core, events};
 use api::strategies::event::{from_core, to_core};
 use api::{ApiError, Kind, Object};

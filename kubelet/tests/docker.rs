@@ -254,7 +254,9 @@ async fn a_new_agent_disturbs_nothing_and_sees_what_happened_meanwhile() {
     assert_eq!(main(&ends).state.unwrap().terminated.unwrap().exit_code, 5);
     let after = cluster.ready("stays").await;
     assert_eq!(main(&before).container_id, main(&after).container_id);
-    assert_eq!(main(&after).restart_count, 0);
+    // The engine of a busy machine may fail to start a container once; what a new agent must not do is start another.
+    assert_eq!(main(&before).restart_count, main(&after).restart_count, "before: {:#?}", main(&before));
+    assert_eq!(main(&before).last_state, main(&after).last_state);
     world.end(&["stays", "ends"]).await;
 }
 

@@ -15,14 +15,26 @@ use api::k8s::apimachinery::pkg::apis::meta::v1::DeleteOptions;
 use api::strategies::custom_resource_definition::{FINALIZER, TERMINATING};
 use api::{ApiError, Key, Kind, Object, Resource, Time, meta};
 use daemon::{Tasks, clock};
+use futures::future::{BoxFuture, FutureExt, pending, select_all};
 use futures::{StreamExt, stream};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// How soon what could not be finished is tried again.
 const RETRY: Duration = Duration::from_millis(500);
 /// How many deletes wait for the disk together.
 const AT_ONCE: usize = 64;
+
+/// What a definition waits for before it is looked at again.
+enum Next {
+    /// Only a change of a definition.
+    Settled,
+    /// A change among the objects of its kind, too.
+    Objects(watch::Receiver<u64>),
+    /// Time: something failed.
+    Retry,
+}
 
 /// Follows definitions until the tasks are told to stop.
 pub(crate) async fn run(state: Arc<State>, tasks: Tasks) {
@@ -31,32 +43,43 @@ pub(crate) async fn run(state: Arc<State>, tasks: Tasks) {
     let token = tasks.token();
     while !token.is_cancelled() {
         changed.mark_unchanged();
-        let patience = if settle(&state, &cached).await { Duration::MAX } else { RETRY };
+        let nexts = settle(&state, &cached).await;
         tokio::select! {
             ended = changed.changed() => if ended.is_err() { return },
-            () = clock::sleep(patience.min(Duration::from_secs(3600))) => {}
+            () = first_of(nexts) => {}
             () = token.cancelled() => return,
         }
     }
 }
 
-/// Brings every definition on its way; false when something is left to do that no change will tell of.
-async fn settle(state: &State, cached: &Cached) -> bool {
+/// Waits until one of them is due; for ever when all have settled.
+async fn first_of(nexts: Vec<Next>) {
+    let mut waits: Vec<BoxFuture<'static, ()>> = vec![Box::pin(pending())];
+    waits.extend(nexts.into_iter().filter_map(|next| match next {
+        Next::Settled => None,
+        Next::Objects(mut changed) => Some(async move { drop(changed.changed().await) }.boxed()),
+        Next::Retry => Some(clock::sleep(RETRY).boxed()),
+    }));
+    select_all(waits).await;
+}
+
+/// Brings every definition on its way; says what each of them waits for then.
+async fn settle(state: &State, cached: &Cached) -> Vec<Next> {
     let snapshot = cached.now(state.caches.fresh().await);
     let objects: Vec<Arc<Object>> = snapshot.map.values().filter_map(|it| it.object().ok()).collect();
     let all: Vec<&Definition> = objects.iter().filter_map(|it| it.get()).collect();
-    let mut settled = true;
+    let mut nexts = Vec::new();
     for definition in &all {
-        let done = match definition.metadata.deletion_timestamp {
-            None => publish(state, definition, &all).await.map(|()| true),
+        let next = match definition.metadata.deletion_timestamp {
+            None => publish(state, definition, &all).await.map(|()| Next::Settled),
             Some(_) => finish(state, definition).await,
         };
-        settled &= done.unwrap_or_else(|error| {
+        nexts.push(next.unwrap_or_else(|error| {
             tracing::warn!(name = meta::name(&definition.metadata), %error, "failed to follow a definition");
-            false
-        });
+            Next::Retry
+        }));
     }
-    settled
+    nexts
 }
 
 /// Writes the status that a definition should have.
@@ -70,31 +93,35 @@ async fn publish(state: &State, definition: &Definition, all: &[&Definition]) ->
 }
 
 /// Removes the objects of a definition that is being deleted, and lets it go when there are none left.
-async fn finish(state: &State, definition: &Definition) -> Result<bool, ApiError> {
+async fn finish(state: &State, definition: &Definition) -> Result<Next, ApiError> {
     if !definition.metadata.finalizers.iter().flatten().any(|it| it == FINALIZER) {
-        return Ok(true);
+        return Ok(Next::Settled);
     }
     let contents = state.catalogue.now();
-    let left = match contents.stored(meta::name(&definition.metadata)) {
-        Some(kind) => remove_objects(state, kind).await?,
-        None => 0,
-    };
-    let now = Time(crate::metadata::whole_seconds(state.now()));
-    if left > 0 {
-        let message =
-            format!("CustomResource deletion is in progress; {left} objects wait for their finalizers");
-        let why = ("InstanceDeletionInProgress", message);
-        let mut status = definition.status.clone().unwrap_or_default();
-        status::set_condition(&mut status, TERMINATING, true, why, &now);
-        if definition.status.as_ref() != Some(&status) {
-            edit(state, definition, Part::Status, &mut |it| it.status = Some(status.clone())).await?;
+    if let Some(kind) = contents.stored(meta::name(&definition.metadata)) {
+        // Subscribed before the objects are counted, so that no change after that is missed.
+        let mut changed = state.cached(kind)?.subscribe();
+        changed.mark_unchanged();
+        let left = remove_objects(state, kind).await?;
+        if left > 0 {
+            return tell_what_is_left(state, definition, left).await.map(|()| Next::Objects(changed));
         }
-        return Ok(false);
     }
     let release = &mut |it: &mut Definition| {
         it.metadata.finalizers.iter_mut().for_each(|it| it.retain(|it| it != FINALIZER))
     };
-    edit(state, definition, Part::Main, release).await.map(|()| true)
+    edit(state, definition, Part::Main, release).await.map(|()| Next::Settled)
+}
+
+async fn tell_what_is_left(state: &State, definition: &Definition, left: usize) -> Result<(), ApiError> {
+    let now = Time(crate::metadata::whole_seconds(state.now()));
+    let message = format!("CustomResource deletion is in progress; {left} objects wait for their finalizers");
+    let mut status = definition.status.clone().unwrap_or_default();
+    status::set_condition(&mut status, TERMINATING, true, ("InstanceDeletionInProgress", message), &now);
+    if definition.status.as_ref() == Some(&status) {
+        return Ok(());
+    }
+    edit(state, definition, Part::Status, &mut |it| it.status = Some(status.clone())).await
 }
 
 /// Deletes every object of a kind; says how many remain.

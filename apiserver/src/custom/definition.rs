@@ -3,8 +3,8 @@
 //! Start at [`kinds_of`]. Rows of the table live as long as the process, so what a definition says is leaked once for
 //! each change of it: a few kilobytes for a version, which only happens when somebody edits the definition.
 
-use super::object;
 use super::strategy::{CustomStrategy, ScalePaths};
+use api::custom::{self, leak, leak_all};
 use api::k8s::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceColumnDefinition, CustomResourceDefinition, CustomResourceDefinitionVersion,
     CustomResourceSubresourceScale, JSONSchemaProps,
@@ -40,11 +40,21 @@ pub(crate) struct Served {
     pub(crate) deprecation: Option<String>,
 }
 
+/// Why a definition adds no kinds.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NoKinds {
+    /// No version is marked as the one in which objects are stored.
+    #[error("no version is the stored one")]
+    Storage,
+    /// The schema of a version does not compile.
+    #[error("failed to compile the schema of version {version}")]
+    Schema { version: String, source: structural::Error },
+}
+
 /// The kinds that a definition adds. Validation keeps definitions out for which there are none.
-pub(crate) fn kinds_of(definition: &CustomResourceDefinition) -> Result<Kinds, structural::Error> {
+pub(crate) fn kinds_of(definition: &CustomResourceDefinition) -> Result<Kinds, NoKinds> {
     let versions = &definition.spec.versions;
-    let storage =
-        versions.iter().find(|it| it.storage).ok_or(structural::Error::Type("storage".to_owned()))?;
+    let storage = versions.iter().find(|it| it.storage).ok_or(NoKinds::Storage)?;
     let stored = kind_of(definition, storage, None)?;
     let mut served = Vec::new();
     for version in versions.iter().filter(|it| it.served) {
@@ -62,7 +72,7 @@ fn kind_of(
     definition: &CustomResourceDefinition,
     version: &CustomResourceDefinitionVersion,
     stored: Option<Kind>,
-) -> Result<(Kind, &'static Structural), structural::Error> {
+) -> Result<(Kind, &'static Structural), NoKinds> {
     let names = definition.status.as_ref().and_then(|it| it.accepted_names.as_ref());
     let names = names.filter(|it| !it.plural.is_empty()).unwrap_or(&definition.spec.names);
     let strategy: &'static CustomStrategy = Box::leak(Box::new(strategy_of(version, stored)?));
@@ -78,7 +88,7 @@ fn kind_of(
         verbs: Verbs::All,
         subresources: Box::leak(subresources_of(version).into_boxed_slice()),
         strategy,
-        decode: object::decode,
+        decode: custom::decode,
     };
     Ok((Kind::new(Box::leak(Box::new(row))), &strategy.schema))
 }
@@ -86,7 +96,7 @@ fn kind_of(
 fn strategy_of(
     version: &CustomResourceDefinitionVersion,
     stored: Option<Kind>,
-) -> Result<CustomStrategy, structural::Error> {
+) -> Result<CustomStrategy, NoKinds> {
     let definitions = version.additional_printer_columns.as_deref().unwrap_or_default();
     // A column or field whose path does not parse has been refused by validation.
     let compiled = definitions.iter().filter_map(|it| columns::Column::compile(it).ok().zip(Some(it)));
@@ -95,8 +105,9 @@ fn strategy_of(
     let fields = fields.filter_map(|it| JsonPath::parse(it).ok().zip(Some(it.trim_start_matches('.'))));
     let (fields, names): (Vec<_>, Vec<_>) = fields.unzip();
     let scale = version.subresources.as_ref().and_then(|it| it.scale.as_ref());
+    let schema = Structural::compile(&schema_of(version));
     Ok(CustomStrategy {
-        schema: Structural::compile(&schema_of(version))?,
+        schema: schema.map_err(|source| NoKinds::Schema { version: version.name.clone(), source })?,
         stored,
         columns: columns_of(&shown),
         cells,
@@ -146,13 +157,4 @@ fn deprecation_of(kind: Kind, version: &CustomResourceDefinitionVersion) -> Opti
     let row = kind.row();
     let standard = || format!("{} {} is deprecated", row.api_version(), row.kind);
     (version.deprecated == Some(true)).then(|| version.deprecation_warning.clone().unwrap_or_else(standard))
-}
-
-fn leak(text: &str) -> &'static str {
-    Box::leak(text.to_owned().into_boxed_str())
-}
-
-fn leak_all(texts: &[impl AsRef<str>]) -> &'static [&'static str] {
-    let leaked: Vec<&'static str> = texts.iter().map(|it| leak(it.as_ref())).collect();
-    Box::leak(leaked.into_boxed_slice())
 }

@@ -1,12 +1,11 @@
 //! Custom resources: kinds that users define at run time.
 //!
 //! A [`definition`] adds rows to the table; from there on its objects go the way of every kind. What is their own is here:
-//! the [`object`] without a type, the [`strategy`] that a schema makes, the [`status`] of definitions and the
+//! the [`strategy`] that a schema makes, the [`status`] of definitions and the
 //! [`controller`] that follows them.
 
 pub(crate) mod controller;
 pub(crate) mod definition;
-pub(crate) mod object;
 pub(crate) mod ownership;
 pub(crate) mod status;
 mod strategy;

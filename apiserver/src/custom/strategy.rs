@@ -2,7 +2,7 @@
 //!
 //! Start at [`CustomStrategy`], the one strategy of all custom kinds.
 
-use super::object::Custom;
+use api::custom::Custom;
 use api::field::{Error, Errors, Path};
 use api::strategy::{Column, ScaleView, SelectableField, Strategy, age_cell, name_cell};
 use api::{Kind, Object};

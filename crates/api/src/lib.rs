@@ -8,6 +8,7 @@
 //! Nothing here does I/O, reads a clock or draws a random number.
 #![warn(missing_docs)]
 
+pub mod custom;
 pub mod delete;
 pub mod field;
 pub mod meta;

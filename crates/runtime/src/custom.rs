@@ -3,15 +3,12 @@
 //! Start at [`kind_of`]. What such a loop decides (who owns whom, what is left in a namespace) needs no more, so nothing
 //! else of an object is kept.
 
+use api::custom::{decode_metadata, leak};
 use api::k8s::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use api::object::AnyObject;
 use api::resources::{Row, Verbs};
 use api::strategies::custom_resource_definition::{is_established, scope};
 use api::strategy::Plain;
-use api::{Kind, Object, ObjectMeta, Scope};
-use serde::Deserialize;
-use serde_json::{Value, json};
-use std::any::Any;
+use api::{Kind, Object, Scope};
 use std::collections::HashMap;
 use std::sync::{Mutex, OnceLock};
 
@@ -39,81 +36,27 @@ fn interned(names: [&str; 4], scope: Scope) -> Kind {
 }
 
 fn row_of(names: [&str; 4], scope: Scope) -> Row {
-    let [group, version, kind, plural] = names.map(|it| &*Box::leak(it.to_owned().into_boxed_str()));
+    let [group, version, kind, plural] = names.map(leak);
     Row {
         group,
         version,
         kind,
         plural,
-        singular: Box::leak(kind.to_lowercase().into_boxed_str()),
+        singular: leak(&kind.to_lowercase()),
         short_names: &[],
         categories: &[],
         scope,
         verbs: Verbs::All,
         subresources: &[],
         strategy: &Plain,
-        decode,
-    }
-}
-
-/// An object of which only its metadata is known.
-#[derive(Clone, Debug, PartialEq)]
-struct Partial {
-    kind: Kind,
-    meta: ObjectMeta,
-}
-
-fn decode(kind: Kind, json: &[u8]) -> serde_json::Result<Box<dyn AnyObject>> {
-    #[derive(Deserialize)]
-    struct Whole {
-        #[serde(default)]
-        metadata: ObjectMeta,
-    }
-    let Whole { metadata: meta } = serde_json::from_slice(json)?;
-    Ok(Box::new(Partial { kind, meta }))
-}
-
-impl AnyObject for Partial {
-    fn kind(&self) -> Kind {
-        self.kind
-    }
-    fn meta(&self) -> &ObjectMeta {
-        &self.meta
-    }
-    fn meta_mut(&mut self) -> &mut ObjectMeta {
-        &mut self.meta
-    }
-    fn to_json(&self) -> Vec<u8> {
-        self.to_value().to_string().into_bytes()
-    }
-    fn to_value(&self) -> Value {
-        let row = self.kind.row();
-        json!({ "apiVersion": row.api_version(), "kind": row.kind, "metadata": self.meta })
-    }
-    fn copy_status(&mut self, _from: &dyn AnyObject) {}
-    fn same_spec(&self, _other: &dyn AnyObject) -> bool {
-        true
-    }
-    fn equals(&self, other: &dyn AnyObject) -> bool {
-        other.as_any().downcast_ref() == Some(self)
-    }
-    fn boxed_clone(&self) -> Box<dyn AnyObject> {
-        Box::new(self.clone())
-    }
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-    fn as_any_mut(&mut self) -> &mut dyn Any {
-        self
-    }
-    fn into_any(self: Box<Self>) -> Box<dyn Any> {
-        self
+        decode: decode_metadata,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::{Value, json};
 
     fn definition(established: &str, versions: &Value) -> Object {
         let names = json!({ "plural": "widgets", "kind": "Widget" });

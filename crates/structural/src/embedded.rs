@@ -4,40 +4,19 @@
 use crate::correlate::Old;
 use crate::schema::Structural;
 use crate::validate::{below, made};
+use crate::walk::walk;
 use api::field::{ErrorType, Errors};
 use serde_json::Value;
 
 /// Every embedded resource that does not say what it is.
 pub(crate) fn incomplete(value: &Value, schema: &Structural, old: Old<'_>) -> Errors {
     let mut errors = Errors::new();
-    walk(&mut errors, "", value, schema, old);
+    walk("", value, schema, old, &mut |path, value, schema| {
+        if schema.embedded && value.is_object() {
+            identity(&mut errors, path, value);
+        }
+    });
     errors
-}
-
-fn walk(errors: &mut Errors, path: &str, value: &Value, schema: &Structural, old: Old<'_>) {
-    if old.is_same(value) {
-        return;
-    }
-    match value {
-        Value::Object(fields) => {
-            if schema.embedded {
-                identity(errors, path, value);
-            }
-            for (name, field) in fields {
-                if let Some(field_schema) = schema.child(name) {
-                    walk(errors, &below(path, name), field, field_schema, old.field(false, schema, name));
-                }
-            }
-        }
-        Value::Array(items) => {
-            let Some(item_schema) = schema.items() else { return };
-            let olds = old.items(false, schema);
-            for (index, item) in items.iter().enumerate() {
-                walk(errors, &format!("{path}[{index}]"), item, item_schema, olds.of(item));
-            }
-        }
-        _ => {}
-    }
 }
 
 fn identity(errors: &mut Errors, path: &str, value: &Value) {

@@ -23,6 +23,7 @@ mod prune;
 mod schema;
 mod sets;
 mod validate;
+mod walk;
 
 pub use check::check;
 pub use correlate::Old;

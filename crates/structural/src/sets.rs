@@ -2,7 +2,8 @@
 
 use crate::correlate::Old;
 use crate::schema::{ListType, Structural};
-use crate::validate::{below, made};
+use crate::validate::made;
+use crate::walk::walk;
 use api::field::{ErrorType, Errors};
 use serde_json::{Map, Value};
 use std::collections::HashSet;
@@ -10,32 +11,12 @@ use std::collections::HashSet;
 /// Every item that stands in its list twice.
 pub(crate) fn duplicates(value: &Value, schema: &Structural, old: Old<'_>) -> Errors {
     let mut errors = Errors::new();
-    walk(&mut errors, "", value, schema, old);
+    walk("", value, schema, old, &mut |path, value, schema| {
+        if let Value::Array(items) = value {
+            one_list(&mut errors, path, items, schema);
+        }
+    });
     errors
-}
-
-fn walk(errors: &mut Errors, path: &str, value: &Value, schema: &Structural, old: Old<'_>) {
-    if old.is_same(value) {
-        return;
-    }
-    match value {
-        Value::Object(fields) => {
-            for (name, field) in fields {
-                if let Some(field_schema) = schema.child(name) {
-                    walk(errors, &below(path, name), field, field_schema, old.field(false, schema, name));
-                }
-            }
-        }
-        Value::Array(items) => {
-            one_list(errors, path, items, schema);
-            let Some(item_schema) = schema.items() else { return };
-            let olds = old.items(false, schema);
-            for (index, item) in items.iter().enumerate() {
-                walk(errors, &format!("{path}[{index}]"), item, item_schema, olds.of(item));
-            }
-        }
-        _ => {}
-    }
 }
 
 fn one_list(errors: &mut Errors, path: &str, items: &[Value], schema: &Structural) {

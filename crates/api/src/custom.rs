@@ -1,19 +1,23 @@
-//! An object of a custom kind: its metadata typed, everything else as it was sent.
+//! Custom kinds: rows that are added to the table at run time, and their objects.
+//!
+//! Start at [`Custom`], an object whose metadata is typed while everything else is as it was sent. Who acts on whole
+//! objects decodes them with [`decode`], who only needs to know what is there with [`decode_metadata`]. What a
+//! definition means is not known here.
 
-use api::object::AnyObject;
-use api::{Kind, ObjectMeta};
-use serde::Serialize;
+use crate::object::AnyObject;
+use crate::{Kind, ObjectMeta};
 use serde::de::Error as _;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::any::Any;
 
-/// See the module.
+/// An object of a custom kind.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Custom {
+pub struct Custom {
     kind: Kind,
     meta: ObjectMeta,
     /// What stands beside `apiVersion`, `kind` and `metadata`.
-    pub(crate) fields: Map<String, Value>,
+    pub fields: Map<String, Value>,
 }
 
 /// The object that is written, with the fields that make it one of its kind in front.
@@ -28,7 +32,11 @@ struct Whole<'a> {
 }
 
 /// Decodes an object of a custom kind. `apiVersion` and `kind` must be those of the kind where they are given.
-pub(crate) fn decode(kind: Kind, json: &[u8]) -> serde_json::Result<Box<dyn AnyObject>> {
+///
+/// # Errors
+///
+/// When it is no JSON object, is of another kind, or has metadata that is none.
+pub fn decode(kind: Kind, json: &[u8]) -> serde_json::Result<Box<dyn AnyObject>> {
     let mut fields: Map<String, Value> = serde_json::from_slice(json)?;
     let row = kind.row();
     for (name, expected) in [("apiVersion", row.api_version()), ("kind", row.kind.to_owned())] {
@@ -47,20 +55,47 @@ pub(crate) fn decode(kind: Kind, json: &[u8]) -> serde_json::Result<Box<dyn AnyO
     Ok(Box::new(Custom { kind, meta, fields }))
 }
 
+/// Decodes the metadata of an object of a custom kind, and skips the rest.
+///
+/// # Errors
+///
+/// When it is no JSON object or has metadata that is none.
+pub fn decode_metadata(kind: Kind, json: &[u8]) -> serde_json::Result<Box<dyn AnyObject>> {
+    #[derive(Deserialize)]
+    struct Partial {
+        #[serde(default)]
+        metadata: ObjectMeta,
+    }
+    let Partial { metadata: meta } = serde_json::from_slice(json)?;
+    Ok(Box::new(Custom { kind, meta, fields: Map::new() }))
+}
+
+/// A text that lives as long as the process, as rows of the table do.
+pub fn leak(text: &str) -> &'static str {
+    Box::leak(text.to_owned().into_boxed_str())
+}
+
+/// Texts that live as long as the process.
+pub fn leak_all(texts: &[impl AsRef<str>]) -> &'static [&'static str] {
+    let leaked: Vec<&'static str> = texts.iter().map(|it| leak(it.as_ref())).collect();
+    Box::leak(leaked.into_boxed_slice())
+}
+
 impl Custom {
     /// The same object as another version of its kind, when nothing but `apiVersion` differs.
-    pub(crate) fn relabeled(mut self, kind: Kind) -> Self {
+    #[must_use]
+    pub fn relabeled(mut self, kind: Kind) -> Self {
         self.kind = kind;
         self
     }
 
     /// The object as schemas see it.
-    pub(crate) fn value(&self) -> Value {
+    pub fn value(&self) -> Value {
         AnyObject::to_value(self)
     }
 
     /// Edits the object as schemas see it. What becomes of its metadata there is dropped.
-    pub(crate) fn edit<T>(&mut self, edit: impl FnOnce(&mut Value) -> T) -> T {
+    pub fn edit<T>(&mut self, edit: impl FnOnce(&mut Value) -> T) -> T {
         let mut value = self.value();
         let result = edit(&mut value);
         if let Value::Object(mut fields) = value {
