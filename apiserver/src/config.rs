@@ -6,6 +6,7 @@ use daemon::{Clock, Random};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Where objects are kept.
 #[derive(Clone, Debug)]
@@ -29,6 +30,10 @@ pub struct Config {
     pub advertise: Option<SocketAddr>,
     /// Bearer tokens that never end, and whose they are.
     pub static_tokens: Vec<(String, UserInfo)>,
+    /// How many requests are worked on at once; the others wait for their turn, or are told to come back.
+    pub max_requests_in_flight: usize,
+    /// How long a request may take, unless it is a watch or a stream. Clients may ask for less.
+    pub request_timeout: Duration,
     /// The time.
     pub clock: Clock,
     /// Where UIDs and generated names come from.
@@ -46,6 +51,8 @@ impl Config {
             service_cidr: "10.96.0.0/16".to_owned(),
             advertise: None,
             static_tokens: Vec::new(),
+            max_requests_in_flight: 600,
+            request_timeout: Duration::from_secs(60),
             clock: Clock::system(),
             random: Random::system(),
             metrics: Registry::new(),

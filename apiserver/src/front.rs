@@ -16,7 +16,9 @@ use axum::Router;
 use axum::body::Body;
 use daemon::clock;
 use http::Request;
+use jiff::SignedDuration;
 use std::sync::Arc;
+use std::time::Duration;
 use tower::ServiceExt;
 
 /// The server without its sockets; cheap to clone.
@@ -52,6 +54,20 @@ impl Front {
         let identity = request.extensions().get::<Identity>();
         let user = authn::authenticate(state, identity, request.headers())?;
         let user = authn::impersonated(state, &user, request.headers())?;
+        let _seat = match is_about_health(&route) {
+            true => None,
+            false => state.fairness.enter(&user).await?,
+        };
+        let limit = limit_of(&route, &query, state.request_timeout)?;
+        let work = self.work(route, query, user, request);
+        match limit {
+            None => work.await,
+            Some(limit) => clock::timeout(limit, work).await.unwrap_or_else(|_| Err(too_late())),
+        }
+    }
+
+    async fn work(&self, route: Route, query: Query, user: Arc<UserInfo>, request: Request<Body>) -> Answer {
+        let state = &self.state;
         match route {
             Route::NotAllowed => Err(ApiError::method_not_allowed()),
             Route::Other(path) => self.other(&user, path, request).await,
@@ -79,6 +95,31 @@ impl Front {
         let response = self.endpoints.clone().oneshot(request).await;
         response.map_err(|never| match never {})
     }
+}
+
+/// Health is told even when there are too many requests for anything else.
+fn is_about_health(route: &Route) -> bool {
+    let Route::Other(path) = route else { return false };
+    matches!(path.split('/').nth(1), Some("healthz" | "livez" | "readyz"))
+}
+
+/// How long the request may take; without end for watches and streams.
+fn limit_of(route: &Route, query: &Query, most: Duration) -> Result<Option<Duration>, ApiError> {
+    if matches!(route, Route::Resource(path) if path.is_long_running()) {
+        return Ok(None);
+    }
+    let Some(asked) = query.get("timeout") else { return Ok(Some(most)) };
+    let asked: SignedDuration = asked.parse().map_err(|_| {
+        ApiError::bad_request(format!(
+            "invalid timeout specified in the request URL - {asked:?} is no duration such as 30s"
+        ))
+    })?;
+    let asked = Duration::try_from(asked).unwrap_or_default();
+    Ok(Some(if asked.is_zero() { most } else { asked.min(most) }))
+}
+
+fn too_late() -> ApiError {
+    ApiError::timeout("request did not complete within the allotted timeout")
 }
 
 /// What a list or a watch selects by field: rights to single objects, or to the pods of a node, count for it, too.

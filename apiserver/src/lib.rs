@@ -21,6 +21,7 @@ mod deletion;
 mod discovery;
 mod documents;
 mod endpoints;
+mod fairness;
 mod front;
 mod handlers;
 mod housekeeping;

@@ -13,6 +13,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 const AUTHORITY_DAYS: u32 = 3650;
 const CERTIFICATE_DAYS: u32 = 365;
@@ -42,11 +43,26 @@ struct Args {
     /// The address and port that pods reach it at [default: the first of --listen]
     #[arg(long, value_name = "ADDRESS:PORT")]
     advertise: Option<SocketAddr>,
+    /// How many requests are worked on at once; further ones wait for their turn
+    #[arg(long, value_name = "NUMBER", default_value_t = 600, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
+    max_requests_inflight: usize,
+    /// How long a request may take, unless it is a watch or a stream
+    #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = duration)]
+    request_timeout: Duration,
     #[command(flatten)]
     given: Option<Given>,
     /// Write a kubeconfig of an administrator to this file
     #[arg(long, value_name = "FILE")]
     bootstrap_kubeconfig: Option<PathBuf>,
+}
+
+/// A duration as Go writes it, such as `1m30s`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let parsed = text.parse::<jiff::SignedDuration>().map_err(|error| error.to_string())?;
+    Duration::try_from(parsed)
+        .ok()
+        .filter(|it| !it.is_zero())
+        .ok_or_else(|| "must be longer than nothing".to_owned())
 }
 
 /// Certificates and keys that somebody else has made; all or none. Without them the server makes its own.
@@ -121,6 +137,8 @@ async fn start(args: &Args, material: Material, tasks: Tasks) -> anyhow::Result<
     config.listen.clone_from(&args.listen);
     config.service_cidr.clone_from(&args.service_cidr);
     config.advertise = args.advertise;
+    config.max_requests_in_flight = args.max_requests_inflight;
+    config.request_timeout = args.request_timeout;
     let server = apiserver::start(config, material, tasks).await.context("failed to start the API server")?;
     for address in server.addresses() {
         tracing::info!(%address, "serving");

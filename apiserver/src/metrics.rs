@@ -1,5 +1,6 @@
 //! What the server counts, under Kubernetes' metric names.
 
+use crate::fairness::Counts;
 use api::Kind;
 use daemon::metrics::{Counter, Family, Gauge, Histogram, Registry};
 use std::collections::HashMap;
@@ -55,6 +56,20 @@ impl Metrics {
         let handles = (requests, self.durations.with([what.verb]));
         self.handles.write().expect(unpoisoned).insert(what, handles.clone());
         handles
+    }
+
+    /// Who works, who waits and who was sent away.
+    pub(crate) fn seats(&self) -> Counts {
+        let (executing, waiting, rejected) = (
+            "apiserver_flowcontrol_current_executing_requests",
+            "apiserver_flowcontrol_current_inqueue_requests",
+            "apiserver_flowcontrol_rejected_requests_total",
+        );
+        Counts {
+            executing: self.registry.gauge(executing, "Requests that are worked on.", &[]),
+            waiting: self.registry.gauge(waiting, "Requests that wait for their turn.", &[]),
+            rejected: self.registry.counter(rejected, "Requests that were told to come back later.", &[]),
+        }
     }
 
     /// Counts an open watch until the guard is dropped.

@@ -65,6 +65,14 @@ pub(crate) struct ResourcePath {
     pub(crate) tail: String,
 }
 
+impl ResourcePath {
+    /// Whether the answer goes on for as long as the client likes: watches, and streams to and from nodes.
+    pub(crate) fn is_long_running(&self) -> bool {
+        let streams = ["attach", "exec", "log", "portforward", "proxy"];
+        self.verb == Verb::Watch || streams.contains(&self.subresource.as_str())
+    }
+}
+
 /// Parses a request line.
 pub(crate) fn route(method: &Method, path: &str, query: &Query) -> Route {
     let segments: Vec<Cow<'_, str>> = path.split('/').filter(|it| !it.is_empty()).map(decoded).collect();

@@ -10,6 +10,7 @@ use crate::cache::Caches;
 use crate::catalogue::Catalogue;
 use crate::config::{Config, Material, Storage};
 use crate::custom;
+use crate::fairness::Fairness;
 use crate::front::Front;
 use crate::housekeeping;
 use crate::https;
@@ -108,6 +109,7 @@ fn state(
         Some(pair) => Some(Arc::new(pki::tls::client_config(&material.ca_pem, Some(pair))?)),
         None => None,
     };
+    let metrics = Metrics::new(config.metrics.clone());
     Ok(State {
         store: caches.store().clone(),
         caches,
@@ -122,7 +124,9 @@ fn state(
         nodes,
         clock: config.clock.clone(),
         random: config.random.clone(),
-        metrics: Metrics::new(config.metrics.clone()),
+        fairness: Fairness::new(config.max_requests_in_flight, metrics.seats()),
+        request_timeout: config.request_timeout,
+        metrics,
         shutdown: tasks.token(),
         tasks: tasks.clone(),
     })

@@ -6,6 +6,7 @@ use crate::cache::entry::Entry;
 use crate::cache::resource::Cached;
 use crate::cache::{Caches, Observer};
 use crate::catalogue::Catalogue;
+use crate::fairness::Fairness;
 use crate::metrics::Metrics;
 use crate::{policies, webhooks};
 use access::identity::NODES;
@@ -19,6 +20,7 @@ use daemon::{Clock, Random, Tasks};
 use jiff::Timestamp;
 use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
+use std::time::Duration;
 use store::Store;
 use tokio_util::sync::CancellationToken;
 
@@ -39,6 +41,9 @@ pub(crate) struct State {
     pub(crate) clock: Clock,
     pub(crate) random: Random,
     pub(crate) metrics: Metrics,
+    pub(crate) fairness: Arc<Fairness>,
+    /// How long a request may take that is no watch and no stream.
+    pub(crate) request_timeout: Duration,
     /// Cancelled when the server stops: ends watches.
     pub(crate) shutdown: CancellationToken,
     /// Owns what outlives the request that began it, such as tunnels to nodes.

@@ -5,6 +5,7 @@ mod apply;
 mod bodies;
 mod custom;
 mod lists;
+mod load;
 mod objects;
 mod policies;
 mod rights;
@@ -41,6 +42,10 @@ impl Answer {
 }
 
 async fn rig() -> Rig {
+    rig_with(|_| {}).await
+}
+
+async fn rig_with(edit: impl FnOnce(&mut Config)) -> Rig {
     let clock = Clock::system();
     let authority = Authority::create("test", Validity::days(clock.now(), 1)).unwrap();
     let material = Material {
@@ -52,6 +57,7 @@ async fn rig() -> Rig {
     let mut config = Config::new(Storage::Memory);
     config.random = Random::seeded(1);
     config.static_tokens = vec![("known".to_owned(), UserInfo::authenticated("token-user", []))];
+    edit(&mut config);
     let server = start(config, material, Tasks::new()).await.unwrap();
     let admin = server.service(UserInfo::administrator("admin"));
     let rig = Rig { server, admin };

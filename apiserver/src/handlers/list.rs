@@ -100,7 +100,7 @@ pub(crate) async fn await_revision(state: &State, revision: u64) -> Result<(), A
         Err(_) => {
             let current = state.caches.seen();
             let message = format!("Too large resource version: {revision}, current: {current}");
-            let mut error = ApiError::new(504, api::status::reason::TIMEOUT, format!("Timeout: {message}"));
+            let mut error = ApiError::timeout(&message);
             error = error.with_cause("ResourceVersionTooLarge", "", "Too large resource version");
             if let Some(details) = &mut error.0.details {
                 details.retry_after_seconds = Some(1);

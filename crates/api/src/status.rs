@@ -151,6 +151,11 @@ impl ApiError {
         error
     }
 
+    /// A request that took longer than it may.
+    pub fn timeout(message: &str) -> Self {
+        Self::new(504, reason::TIMEOUT, format!("Timeout: {message}"))
+    }
+
     /// Our fault. The message is for outsiders; the log says more.
     pub fn internal(message: impl fmt::Display) -> Self {
         Self::new(500, reason::INTERNAL_ERROR, format!("Internal error occurred: {message}"))
