@@ -7,6 +7,7 @@ use crate::handlers::subresource;
 use api::resources::Row;
 use api::{Kind, Subresource};
 use serde_json::{Value, json};
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 /// Groups in the order in which upstream lists them; others follow by name.
@@ -38,6 +39,38 @@ pub(crate) struct GroupVersion {
     pub(crate) kinds: Vec<Kind>,
 }
 
+/// Which version of a group clients should prefer: stable ones before betas before alphas, newer ones before older ones,
+/// and what is not named so at the end.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Priority {
+    named: Reverse<Option<(Stage, u32, u32)>>,
+    version: &'static str,
+}
+
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    Alpha,
+    Beta,
+    Stable,
+}
+
+impl Priority {
+    fn of(version: &'static str) -> Self {
+        Self { named: Reverse(named(version)), version }
+    }
+}
+
+/// The parts of `v1`, `v2beta1` ...
+fn named(version: &str) -> Option<(Stage, u32, u32)> {
+    let rest = version.strip_prefix('v')?;
+    for (word, stage) in [("alpha", Stage::Alpha), ("beta", Stage::Beta)] {
+        if let Some((major, minor)) = rest.split_once(word) {
+            return Some((stage, major.parse().ok()?, minor.parse().ok()?));
+        }
+    }
+    Some((Stage::Stable, rest.parse().ok()?, 0))
+}
+
 /// All groups and versions, in discovery order.
 pub(crate) struct Discovery {
     pub(crate) versions: Vec<GroupVersion>,
@@ -46,14 +79,17 @@ pub(crate) struct Discovery {
 impl Discovery {
     /// The discovery of these kinds.
     pub(crate) fn of(kinds: impl Iterator<Item = Kind>) -> Self {
-        let mut found: BTreeMap<(usize, &'static str, &'static str), Vec<Kind>> = BTreeMap::new();
+        let mut found: BTreeMap<(usize, &'static str, Priority), Vec<Kind>> = BTreeMap::new();
         for kind in kinds {
             let row = kind.row();
             let order = ORDER.iter().position(|it| *it == row.group).unwrap_or(ORDER.len());
-            found.entry((order, row.group, row.version)).or_default().push(kind);
+            found.entry((order, row.group, Priority::of(row.version))).or_default().push(kind);
         }
-        let versions =
-            found.into_iter().map(|((_, group, version), kinds)| GroupVersion { group, version, kinds });
+        let versions = found.into_iter().map(|((_, group, priority), kinds)| GroupVersion {
+            group,
+            version: priority.version,
+            kinds,
+        });
         Self { versions: versions.collect() }
     }
 
@@ -197,6 +233,16 @@ fn aggregated_resource(row: &Row) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_newest_stable_version_is_preferred() {
+        let mut versions = ["foo", "v1alpha1", "v1", "v1beta2", "v10", "v1beta10", "v2", "v2alpha1"];
+        versions.sort_by_key(|it| Priority::of(it));
+        assert_eq!(versions, ["v10", "v2", "v1", "v1beta10", "v1beta2", "v2alpha1", "v1alpha1", "foo"]);
+        let autoscaling = Discovery::of(Kind::all()).group("autoscaling").unwrap();
+        assert_eq!(autoscaling["preferredVersion"]["version"], "v2");
+        assert_eq!(autoscaling["versions"][1]["version"], "v1");
+    }
 
     #[test]
     fn every_kind_is_discovered_once() {

@@ -9,6 +9,7 @@ mod load;
 mod objects;
 mod policies;
 mod rights;
+mod versions;
 mod watches;
 mod webhooks;
 

@@ -1,12 +1,11 @@
 //! One stored version per kind: how other served versions read it.
 //!
-//! Events are served in two groups, custom kinds in as many versions as their definitions say. Conversion of custom
+//! Events are served in two groups, autoscalers in two versions: their strategies say how one becomes the other. Custom
+//! kinds are served in as many versions as their definitions say. Conversion of custom
 //! kinds by webhooks gets its place here; without one, versions differ in their name alone.
 
 use crate::cache::entry::Entry;
 use api::custom::Custom;
-use api::k8s::api::{core, events};
-use api::strategies::event::{from_core, to_core};
 use api::{ApiError, Kind, Object};
 use bytes::Bytes;
 
@@ -38,13 +37,11 @@ fn convert(wanted: Kind, object: Object) -> Result<Object, ApiError> {
     if let Some(custom) = object.downcast_ref::<Custom>() {
         return Ok(Object::new(Box::new(custom.clone().relabeled(wanted))));
     }
-    let object = match object.take::<events::v1::Event>() {
-        Ok(event) => return Ok(to_core(event).into()),
-        Err(object) => object,
-    };
-    match object.take::<core::v1::Event>() {
-        Ok(event) => Ok(from_core(event).into()),
-        Err(_) => Err(ApiError::internal(format!("no conversion from {found:?} to {wanted:?}"))),
+    let encodes = |kind: Kind, stored: Kind| kind.row().strategy.encoding().filter(|it| it.kind == stored);
+    match (encodes(found, wanted), encodes(wanted, found)) {
+        (Some(encoding), _) => Ok((encoding.to_stored)(object)),
+        (_, Some(encoding)) => Ok((encoding.to_served)(object)),
+        _ => Err(ApiError::internal(format!("no conversion from {found:?} to {wanted:?}"))),
     }
 }
 
@@ -52,6 +49,7 @@ fn convert(wanted: Kind, object: Object) -> Result<Object, ApiError> {
 mod tests {
     use super::*;
     use api::Resource;
+    use api::k8s::api::{core, events};
 
     #[test]
     fn events_are_one_object_in_two_groups() {

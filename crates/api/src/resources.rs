@@ -9,8 +9,8 @@ use crate::strategies;
 use crate::strategy::{Plain, Strategy, Typed};
 use k8s_openapi::api::{
     admissionregistration::v1 as admission, apps::v1 as apps, authentication::v1 as authentication,
-    authorization::v1 as authorization, autoscaling::v2 as autoscaling, batch::v1 as batch,
-    certificates::v1 as certificates, coordination::v1 as coordination, core::v1 as core,
+    authorization::v1 as authorization, autoscaling::v1 as autoscaling_v1, autoscaling::v2 as autoscaling,
+    batch::v1 as batch, certificates::v1 as certificates, coordination::v1 as coordination, core::v1 as core,
     discovery::v1 as discovery, events::v1 as events, networking::v1 as networking, node::v1 as node,
     policy::v1 as policy, rbac::v1 as rbac, scheduling::v1 as scheduling, storage::v1 as storage,
 };
@@ -263,10 +263,14 @@ fn decode<K: Resource>(_: Kind, json: &[u8]) -> serde_json::Result<Box<dyn AnyOb
     serde_json::from_slice::<K>(json).map(|it| Box::new(it) as _)
 }
 
-/// Field-wise parts of a [`Resource`]: a `status` to copy, and the fields that make the spec.
+/// Field-wise parts of a [`Resource`]: a `status` to copy, or how to copy it, and the fields that make the spec.
 macro_rules! parts {
     (status $($field:ident)*) => {
         fn copy_status(&mut self, from: &Self) { self.status.clone_from(&from.status); }
+        fn same_spec(&self, other: &Self) -> bool { let _ = other; true $(&& self.$field == other.$field)* }
+    };
+    ((status by $copy:path) $($field:ident)*) => {
+        fn copy_status(&mut self, from: &Self) { $copy(self, from) }
         fn same_spec(&self, other: &Self) -> bool { let _ = other; true $(&& self.$field == other.$field)* }
     };
     (- $($field:ident)*) => {
@@ -356,6 +360,9 @@ table! {
         [Status], status [spec], (strategies::job::JobStrategy) }
     autoscaling::HorizontalPodAutoscaler { "autoscaling" "v2", "horizontalpodautoscalers" "horizontalpodautoscaler" ["hpa"] ["all"], Namespaced All,
         [Status], status [spec], (strategies::horizontal_pod_autoscaler::HorizontalPodAutoscalerStrategy) }
+    autoscaling_v1::HorizontalPodAutoscaler { "autoscaling" "v1", "horizontalpodautoscalers" "horizontalpodautoscaler" ["hpa"] ["all"], Namespaced All,
+        [Status], (status by strategies::horizontal_pod_autoscaler::convert::copy_status) [spec],
+        (strategies::horizontal_pod_autoscaler::OldAutoscalerStrategy) }
     policy::PodDisruptionBudget { "policy" "v1", "poddisruptionbudgets" "poddisruptionbudget" ["pdb"] [], Namespaced All,
         [Status], status [spec], (strategies::pod_disruption_budget::PodDisruptionBudgetStrategy) }
     rbac::ClusterRole { "rbac.authorization.k8s.io" "v1", "clusterroles" "clusterrole" [] [], Cluster All,

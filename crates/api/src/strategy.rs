@@ -61,14 +61,52 @@ pub struct ScaleView {
     pub selector: String,
 }
 
+/// A kind that is another encoding of a stored one.
+pub trait Encoding: 'static {
+    /// What clients see.
+    type Served: Resource;
+    /// What is stored.
+    type Stored: Resource;
+    /// The object as it is stored.
+    fn to_stored(served: Self::Served) -> Self::Stored;
+    /// The object as clients see it.
+    fn to_served(stored: Self::Stored) -> Self::Served;
+}
+
+/// An [`Encoding`] with its types erased.
+#[derive(Clone, Copy, Debug)]
+pub struct StoredAs {
+    /// The kind that is stored.
+    pub kind: Kind,
+    /// See [`Encoding::to_stored`]. Objects of another kind stay as they are.
+    pub to_stored: fn(Object) -> Object,
+    /// See [`Encoding::to_served`]. Objects of another kind stay as they are.
+    pub to_served: fn(Object) -> Object,
+}
+
+impl StoredAs {
+    /// Erases an encoding.
+    pub const fn by<E: Encoding>() -> Self {
+        Self { kind: <E::Stored as Resource>::KIND, to_stored: stored::<E>, to_served: served::<E> }
+    }
+}
+
+fn stored<E: Encoding>(object: Object) -> Object {
+    object.take().map_or_else(|object| object, |it| E::to_stored(it).into())
+}
+
+fn served<E: Encoding>(object: Object) -> Object {
+    object.take().map_or_else(|object| object, |it| E::to_served(it).into())
+}
+
 /// How a kind behaves, typed. Every method has a neutral default.
 pub trait Behaviour: 'static {
     /// The kind.
     type Object: Resource;
     /// Shows each quantity: decoding refuses those that are none and writes the others in their canonical form.
     fn quantities(_object: &mut Self::Object, _visit: &mut dyn FnMut(&mut Quantity)) {}
-    /// The kind whose stored form holds these objects, when it is another one.
-    const STORED_AS: Option<Kind> = None;
+    /// How these objects are stored, when it is as another kind.
+    const STORED_AS: Option<StoredAs> = None;
     /// Fills fields that the user left out.
     fn set_defaults(_object: &mut Self::Object) {}
     /// Resets what users may not set on create, besides the status.
@@ -136,8 +174,12 @@ pub trait Strategy: Sync {
     fn prune(&self, _object: &mut Object) -> Vec<String> {
         Vec::new()
     }
-    /// See [`Behaviour::STORED_AS`].
+    /// The kind whose stored form holds these objects, when it is another one.
     fn stored_as(&self) -> Option<Kind> {
+        self.encoding().map(|it| it.kind)
+    }
+    /// See [`Behaviour::STORED_AS`].
+    fn encoding(&self) -> Option<StoredAs> {
         None
     }
     /// See [`Behaviour::set_defaults`].
@@ -239,7 +281,7 @@ impl<B: Behaviour> Strategy for Typed<B> {
             B::quantities(object, visit);
         }
     }
-    fn stored_as(&self) -> Option<Kind> {
+    fn encoding(&self) -> Option<StoredAs> {
         B::STORED_AS
     }
     fn set_defaults(&self, object: &mut Object) {

@@ -243,15 +243,86 @@ fn network_and_policy() {
         "spec": {"minAvailable": 1, "selector": {}}});
     check(&good, json!({}), &[]);
     check(&good, json!({"spec": {"maxUnavailable": 1}}), &["spec Invalid"]);
-    let good = json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "a"},
-        "spec": {"maxReplicas": 3, "scaleTargetRef": {"kind": "Deployment", "name": "a"}}});
-    check(&good, json!({}), &[]);
-    check(&good, json!({"spec": {"minReplicas": 4}}), &["spec.maxReplicas Invalid"]);
     let good = json!({"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": "a"}, "value": 5});
     check(&good, json!({}), &[]);
     check(&good, json!({"value": 2_000_000_000}), &["value Forbidden"]);
     check(&good, json!({"metadata": {"name": "system-x"}}), &["metadata.name Forbidden"]);
     check_update(&good, json!({"value": 6}), &["value"]);
+}
+
+#[test]
+fn autoscalers() {
+    let target = json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": "a"});
+    let good = json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "a"},
+        "spec": {"maxReplicas": 3, "scaleTargetRef": target}});
+    check(&good, json!({}), &[]);
+    check(&good, json!({"spec": {"minReplicas": 4}}), &["spec.maxReplicas Invalid"]);
+    check(&good, json!({"spec": {"minReplicas": 0}}), &["spec.minReplicas Invalid"]);
+    check(&good, json!({"spec": {"scaleTargetRef": {"name": "a/b"}}}), &["spec.scaleTargetRef.name Invalid"]);
+    let counted = {
+        let mut value = good.clone();
+        merge(&mut value, json!({"status": {"desiredReplicas": -1}}));
+        decode(&value)
+    };
+    assert_eq!(counted.kind().row().strategy.validate(&counted)[0].field, "status.desiredReplicas");
+    check_autoscaled(&good);
+    let metric = |metric: Value, expect: &[&str]| {
+        let expect: Vec<String> = expect.iter().map(|it| format!("spec.metrics[0].{it}")).collect();
+        let expect: Vec<&str> = expect.iter().map(String::as_str).collect();
+        check(&good, json!({"spec": {"metrics": [metric]}}), &expect);
+    };
+    let cpu = |target: Value| json!({"type": "Resource", "resource": {"name": "cpu", "target": target}});
+    let half = json!({"type": "Utilization", "averageUtilization": 50});
+    metric(cpu(half.clone()), &[]);
+    metric(cpu(json!({"type": "Utilization"})), &["resource.target.averageUtilization Required"]);
+    metric(
+        cpu(json!({"type": "Much", "averageUtilization": 0})),
+        &["resource.target.type Invalid", "resource.target.averageUtilization Invalid"],
+    );
+    metric(
+        cpu(json!({"type": "Value", "averageValue": "0", "averageUtilization": 5})),
+        &["resource.target.averageValue Invalid", "resource.target.averageValue Forbidden"],
+    );
+    metric(json!({"type": "Pods"}), &["pods Required"]);
+    metric(json!({"type": "Moon"}), &["type NotSupported"]);
+    let pods = json!({"metric": {"name": "a"}, "target": {"type": "AverageValue", "averageValue": "1"}});
+    metric(
+        json!({"type": "Pods", "pods": pods, "resource": {"name": "cpu", "target": half}}),
+        &["resource Forbidden"],
+    );
+    metric(
+        json!({"type": "External", "external": {"metric": {"name": ""}, "target": {"type": "Value", "value": "1", "averageValue": "1"}}}),
+        &["external.metric.name Required", "external.target.value Forbidden"],
+    );
+    metric(
+        json!({"type": "ContainerResource", "containerResource": {"name": "cpu", "container": "A", "target": half}}),
+        &["containerResource.container Invalid"],
+    );
+    let rules = |rules: Value, expect: &[&str]| {
+        check(&good, json!({"spec": {"behavior": {"scaleUp": rules}}}), expect)
+    };
+    let policy = json!({"type": "Pods", "value": 1, "periodSeconds": 1801});
+    rules(json!({"policies": [policy]}), &["spec.behavior.scaleUp.policies[0].periodSeconds Invalid"]);
+    rules(json!({"policies": []}), &["spec.behavior.scaleUp.policies Required"]);
+}
+
+/// The version of what is scaled must be right where it is written, and is left alone where it stays.
+#[track_caller]
+fn check_autoscaled(good: &Value) {
+    let without = json!({"spec": {"scaleTargetRef": {"apiVersion": null}}});
+    let created = |change: &Value| {
+        let mut value = good.clone();
+        merge(&mut value, change.clone());
+        let scaler = decode(&value);
+        scaler.kind().row().strategy.validate_create(&scaler).len()
+    };
+    let controller =
+        json!({"spec": {"scaleTargetRef": {"apiVersion": null, "kind": "ReplicationController"}}});
+    assert_eq!((created(&json!({})), created(&without), created(&controller)), (0, 1, 0));
+    check_update(good, without.clone(), &["spec.scaleTargetRef.apiVersion"]);
+    let mut old = good.clone();
+    merge(&mut old, without);
+    check_update(&old, json!({"spec": {"maxReplicas": 4}}), &[]);
 }
 
 #[test]

@@ -5,10 +5,8 @@ pub mod convert;
 pub use convert::{from_core, to_core};
 
 use crate::field::Errors;
-use crate::object::Resource;
-use crate::resources::Kind;
 use crate::strategies::cells::{UNKNOWN, since};
-use crate::strategy::{Behaviour, Column, SelectableField};
+use crate::strategy::{Behaviour, Column, Encoding, SelectableField, StoredAs};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Event;
 use k8s_openapi::api::events::v1::Event as NewEvent;
@@ -81,9 +79,22 @@ impl Behaviour for EventStrategy {
     }
 }
 
+impl Encoding for NewEventStrategy {
+    type Served = NewEvent;
+    type Stored = Event;
+
+    fn to_stored(served: NewEvent) -> Event {
+        to_core(served)
+    }
+
+    fn to_served(stored: Event) -> NewEvent {
+        from_core(stored)
+    }
+}
+
 impl Behaviour for NewEventStrategy {
     type Object = NewEvent;
-    const STORED_AS: Option<Kind> = Some(<Event as Resource>::KIND);
+    const STORED_AS: Option<StoredAs> = Some(StoredAs::by::<Self>());
     const GENERATION: bool = false;
     const COLUMNS: &'static [Column] = COLUMNS;
     const FIELDS: &'static [&'static str] = EventStrategy::FIELDS;

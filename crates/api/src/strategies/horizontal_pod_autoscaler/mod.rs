@@ -1,4 +1,11 @@
-//! How a HorizontalPodAutoscaler behaves.
+//! How a HorizontalPodAutoscaler behaves. It is stored as v2; [`v1`] is another encoding of it: [`convert`].
+
+mod annotations;
+mod behavior;
+pub mod convert;
+pub mod v1;
+
+pub use v1::OldAutoscalerStrategy;
 
 use crate::field::Errors;
 use crate::strategies::cells::{NONE, UNKNOWN, UNSET};
@@ -35,9 +42,14 @@ impl Behaviour for HorizontalPodAutoscalerStrategy {
         for metric in object.spec.metrics.iter_mut().flatten() {
             quantities::metric(metric, visit);
         }
+        let behavior = object.spec.behavior.iter_mut();
+        let rules = behavior.flat_map(|it| [&mut it.scale_up, &mut it.scale_down]).flatten();
+        rules.filter_map(|it| it.tolerance.as_mut()).for_each(visit);
     }
 
+    /// The annotations of v1 are dropped: what they would say has fields here.
     fn set_defaults(scaler: &mut HorizontalPodAutoscaler) {
+        annotations::remove(&mut scaler.metadata, annotations::ALL);
         default_spec(&mut scaler.spec);
     }
 
@@ -46,7 +58,15 @@ impl Behaviour for HorizontalPodAutoscalerStrategy {
     }
 
     fn validate(object: &HorizontalPodAutoscaler) -> Errors {
-        crate::validation::policy::autoscaler(object)
+        crate::validation::autoscaling::autoscaler(object)
+    }
+
+    fn validate_create(object: &HorizontalPodAutoscaler) -> Errors {
+        crate::validation::autoscaling::new_autoscaler(object)
+    }
+
+    fn validate_update(object: &HorizontalPodAutoscaler, old: &HorizontalPodAutoscaler) -> Errors {
+        crate::validation::autoscaling::changed_autoscaler(object, old)
     }
 
     fn cells(scaler: &HorizontalPodAutoscaler, now: Timestamp) -> Vec<Value> {
@@ -69,7 +89,7 @@ fn default_spec(spec: &mut HorizontalPodAutoscalerSpec) {
     value(&mut spec.min_replicas, 1);
     let metrics = spec.metrics.get_or_insert_default();
     if metrics.is_empty() {
-        metrics.push(cpu_at(80));
+        metrics.push(cpu_at(convert::DEFAULT_PERCENT));
     }
     if let Some(behavior) = &mut spec.behavior {
         let up = behavior.scale_up.get_or_insert_default();
