@@ -4,6 +4,8 @@
 //! from the moment on at which its definition is seen to be established, and its objects are in the cache by then.
 
 use crate::cache::Caches;
+use crate::cache::written::Written;
+use crate::custom::conversion::Converter;
 use crate::custom::definition::{Kinds, Served, kinds_of};
 use crate::discovery::Discovery;
 use api::k8s::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
@@ -89,6 +91,11 @@ impl Contents {
     /// The kind in which the objects of a definition are stored.
     pub(crate) fn stored(&self, definition: &str) -> Option<Kind> {
         self.custom.get(definition).map(|it| it.kinds.stored)
+    }
+
+    /// Who converts between the versions of a custom kind.
+    pub(crate) fn converter(&self, kind: Kind) -> Option<Arc<Converter>> {
+        self.custom.get(&kind.row().qualified())?.kinds.converter.clone()
     }
 
     /// Whether the definition of a kind is being deleted.
@@ -177,7 +184,7 @@ fn open(caches: &Caches, definition: &CustomResourceDefinition, revision: u64) -
             return None;
         }
     };
-    match caches.open(kinds.stored, revision) {
+    match caches.open(Written::of(kinds.stored, &kinds.all), revision) {
         Ok(()) => Some(kinds),
         Err(error) => {
             tracing::error!(name, %error, "failed to read the objects of a custom kind; it is not served");

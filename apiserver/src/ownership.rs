@@ -1,14 +1,17 @@
 //! Who writes what: the field managers of requests, and the managed fields of what they write (KEP-555).
 //!
 //! Start at [`Manager`]. A plain write enters what it changed under its manager ([`after_write`]); server-side apply
-//! brings its owners with it ([`applied`]). The rules themselves are crate `apply`'s.
+//! brings its owners with it ([`applied`]). The rules themselves are crate `apply`'s; what it needs in other versions,
+//! because managers wrote those, is converted here ([`Conversions`]).
 
 use crate::custom::ownership::Place;
 use crate::request::Query;
 use crate::state::State;
+use crate::versions;
 use api::field::{Error, Path};
+use api::k8s::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use api::{ApiError, Kind, Object, Subresource, Time};
-use apply::{Apply, BuiltIn, Class, Deduced, Force, Owners, Set, Write};
+use apply::{Apply, BuiltIn, Class, Deduced, Force, Owners, Set, Unconverted, Versions, Write};
 use http::HeaderMap;
 use http::header::USER_AGENT;
 use serde_json::Value;
@@ -19,6 +22,8 @@ const LONGEST_NAME: usize = 128;
 pub(crate) const SERVER: &str = "kube-apiserver";
 /// What cannot be written through an object whose status is a subresource.
 const STATUS: &[&[&str]] = &[&["status"]];
+/// So many objects are converted for one write at most.
+const MOST_CONVERSIONS: usize = 64;
 
 /// Who writes, and how managed fields are to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,6 +100,73 @@ fn schema_of(state: &State, kind: Kind) -> Schema {
     }
 }
 
+/// What has been converted so far for one write: each object, and what it is in another version.
+#[derive(Default)]
+pub(crate) struct Conversions(Vec<(Value, Value)>);
+
+impl Conversions {
+    /// Converts what is needed.
+    pub(crate) async fn add(
+        &mut self,
+        state: &State,
+        kind: Kind,
+        needed: Unconverted,
+    ) -> Result<(), ApiError> {
+        if self.0.len() >= MOST_CONVERSIONS {
+            return Err(ApiError::internal("the managers of the object speak of too many versions"));
+        }
+        let other = |version: &str| version_of(state, kind, version).ok_or_else(|| gone(version));
+        let from = needed.object.get("apiVersion").and_then(Value::as_str).unwrap_or_default();
+        let object = other(from)?.decode_value((*needed.object).clone()).map_err(ApiError::internal)?;
+        let made = versions::object(state, other(&needed.version)?, object).await?;
+        self.0.push((*needed.object, made.to_value()));
+        Ok(())
+    }
+}
+
+fn gone(version: &str) -> ApiError {
+    ApiError::internal(format!("version {version} is no longer served"))
+}
+
+/// The kind in the version of a manager; none when that is no longer served.
+fn version_of(state: &State, kind: Kind, version: &str) -> Option<Kind> {
+    let row = kind.row();
+    if row.api_version() == version {
+        return Some(kind);
+    }
+    let (group, version) = version.split_once('/').unwrap_or(("", version));
+    state.catalogue.find(group, version, row.plural)
+}
+
+/// A kind's versions with what has been converted.
+struct Known<'a, S> {
+    own: S,
+    other: &'a dyn Fn(&str) -> Option<S>,
+    conversions: &'a Conversions,
+}
+
+impl<S: apply::Schema> Versions for Known<'_, S> {
+    type Schema = S;
+
+    fn own(&self) -> S {
+        self.own
+    }
+
+    fn other(&self, version: &str) -> Option<S> {
+        (self.other)(version)
+    }
+
+    fn convert(&self, object: &Value, version: &str) -> Result<Value, Unconverted> {
+        if object["apiVersion"] == version {
+            return Ok(object.clone());
+        }
+        let mut known = self.conversions.0.iter();
+        let found = known.find(|(from, to)| to["apiVersion"] == version && from == object);
+        let needed = || Unconverted { object: Box::new(object.clone()), version: version.to_owned() };
+        found.map(|(_, to)| to.clone()).ok_or_else(needed)
+    }
+}
+
 /// One write, as managed fields see it.
 pub(crate) struct Writing<'a> {
     pub(crate) kind: Kind,
@@ -108,10 +180,7 @@ impl Writing<'_> {
         let api_version = row.api_version();
         let ignored = Set::of_fields(STATUS);
         let ignores = self.subresource.is_empty() && row.has(Subresource::Status);
-        let served = |version: &str| {
-            let (group, version) = version.split_once('/').unwrap_or(("", version));
-            state.catalogue.find(group, version, row.plural).is_some()
-        };
+        let served = |version: &str| version_of(state, self.kind, version).is_some();
         then(&Write {
             manager: &self.manager.name,
             subresource: self.subresource,
@@ -123,46 +192,99 @@ impl Writing<'_> {
     }
 
     /// Enters a plain write into the new object's managed fields.
-    pub(crate) fn after_write(&self, state: &State, old: Option<&Object>, new: &mut Object) {
+    pub(crate) async fn after_write(
+        &self,
+        state: &State,
+        old: Option<&Object>,
+        new: &mut Object,
+    ) -> Result<(), ApiError> {
         if self.manager.origin == Origin::Object {
-            return;
+            return Ok(());
         }
         let sent = new.meta_mut().managed_fields.take();
         let live = old.and_then(|it| it.meta().managed_fields.clone()).unwrap_or_default();
         if old.is_some_and(|old| same_but_owners(old, new)) && sent.as_ref().is_none_or(|it| *it == live) {
             new.meta_mut().managed_fields = Some(live).filter(|it| !it.is_empty());
-            return;
+            return Ok(());
         }
         let (before, after, owners) = (old.map(Object::to_value), new.to_value(), Owners { live, sent });
-        let before = before.as_ref();
-        let entries = self.with(state, |write| match schema_of(state, self.kind) {
-            Schema::BuiltIn(it) => apply::ownership_after_write(before, &after, owners, it, write),
-            Schema::Custom(it) => apply::ownership_after_write(before, &after, owners, it, write),
-            Schema::Unknown => apply::ownership_after_write(before, &after, owners, Deduced, write),
-        });
+        let (before, mut conversions) = (before.as_ref(), Conversions::default());
+        let entries = loop {
+            match self.owners_after(state, before, &after, owners.clone(), &conversions) {
+                Ok(entries) => break entries,
+                Err(needed) => conversions.add(state, self.kind, needed).await?,
+            }
+        };
         new.meta_mut().managed_fields = Some(entries).filter(|it| !it.is_empty());
+        Ok(())
     }
 
-    /// What comes of applying a configuration; `None` when that changes nothing.
+    fn owners_after(
+        &self,
+        state: &State,
+        before: Option<&Value>,
+        after: &Value,
+        owners: Owners,
+        conversions: &Conversions,
+    ) -> Result<Vec<ManagedFieldsEntry>, Unconverted> {
+        let kind = self.kind;
+        self.with(state, |write| match schema_of(state, kind) {
+            Schema::BuiltIn(own) => {
+                let other = |version: &str| built_in(state, kind, version);
+                let known = Known { own, other: &other, conversions };
+                apply::ownership_after_write(before, after, owners, known, write)
+            }
+            Schema::Custom(own) => {
+                let other = |version: &str| custom(state, kind, version);
+                let known = Known { own, other: &other, conversions };
+                apply::ownership_after_write(before, after, owners, known, write)
+            }
+            Schema::Unknown => apply::ownership_after_write(before, after, owners, Deduced, write),
+        })
+    }
+
+    /// What comes of applying a configuration; `None` when that changes nothing. Where that takes conversions that are
+    /// not there yet, the first of them is named.
     pub(crate) fn applied(
         &self,
         state: &State,
         live: Option<&Object>,
         config: &Value,
         force: Force,
-    ) -> Result<Option<Value>, ApiError> {
-        let live = live.map(Object::to_value);
+        conversions: &Conversions,
+    ) -> Result<Result<Option<Value>, Unconverted>, ApiError> {
+        let (kind, live) = (self.kind, live.map(Object::to_value));
         let live = live.as_ref();
         let outcome = self.with(state, |write| {
             let request = Apply { write: write.clone(), kind: self.kind.row().kind, force };
             match schema_of(state, self.kind) {
-                Schema::BuiltIn(it) => apply::apply(live, config, it, &request),
-                Schema::Custom(it) => apply::apply(live, config, it, &request),
+                Schema::BuiltIn(own) => {
+                    let other = |version: &str| built_in(state, kind, version);
+                    apply::apply(live, config, Known { own, other: &other, conversions }, &request)
+                }
+                Schema::Custom(own) => {
+                    let other = |version: &str| custom(state, kind, version);
+                    apply::apply(live, config, Known { own, other: &other, conversions }, &request)
+                }
                 Schema::Unknown => apply::apply(live, config, Deduced, &request),
             }
         });
-        outcome.map_err(|error| refusal(&error))
+        match outcome {
+            Ok(value) => Ok(Ok(value)),
+            Err(apply::Error::Unconverted(needed)) => Ok(Err(needed)),
+            Err(error) => Err(refusal(&error)),
+        }
     }
+}
+
+fn built_in(state: &State, kind: Kind, version: &str) -> Option<BuiltIn> {
+    let row = version_of(state, kind, version)?.row();
+    BuiltIn::kind(row.group, row.version, row.kind)
+}
+
+fn custom(state: &State, kind: Kind, version: &str) -> Option<Place<'static>> {
+    let other = version_of(state, kind, version)?;
+    state.catalogue.now().served(other).map(|it| Place::Root(it.structural))
 }
 
 /// Takes back the times of owners when they are all that a write would change, as when what was applied only differed in

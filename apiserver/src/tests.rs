@@ -3,6 +3,7 @@
 mod admission_policies;
 mod apply;
 mod bodies;
+mod conversion;
 mod custom;
 mod lists;
 mod load;

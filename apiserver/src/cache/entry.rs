@@ -14,7 +14,7 @@ use std::sync::{Arc, OnceLock};
 /// One version of one object. Immutable but for the memory of having been decoded.
 #[derive(Debug)]
 pub(crate) struct Entry {
-    /// The kind in which the object is stored.
+    /// The kind in whose version the bytes are: the one in which the object is stored, or one in which it is shown.
     pub(crate) kind: Kind,
     /// `NAMESPACE/NAME`, or `NAME` for cluster-scoped kinds.
     pub(crate) key: Arc<str>,

@@ -10,6 +10,7 @@ pub(crate) mod entry;
 pub(crate) mod resource;
 pub(crate) mod selection;
 pub(crate) mod watcher;
+pub(crate) mod written;
 
 use api::{Kind, path};
 use entry::Entry;
@@ -18,6 +19,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, RwLock};
 use store::{EventKind, Store};
 use tokio::sync::watch;
+use written::Written;
 
 /// How many objects one read of the initial state takes from the store.
 const PAGE: usize = 2000;
@@ -57,23 +59,23 @@ impl Caches {
             seen: watch::Sender::new(revision),
         };
         for kind in stored_kinds() {
-            let map = caches.read_kind(kind, revision)?;
-            let cached = Arc::new(Cached::new(kind, map, revision));
+            let map = caches.read_kind(&kind.into(), revision)?;
+            let cached = Arc::new(Cached::new(kind.into(), map, revision));
             caches.by_prefix.insert(path::store_prefix(kind.row()), cached.clone());
             caches.by_kind.insert(kind, cached);
         }
         Ok(caches)
     }
 
-    fn read_kind(&self, kind: Kind, revision: u64) -> Result<Map, store::Error> {
-        let prefix = path::store_prefix(kind.row());
+    fn read_kind(&self, written: &Written, revision: u64) -> Result<Map, store::Error> {
+        let prefix = path::store_prefix(written.stored.row());
         let end = store::prefix_end(prefix.as_bytes());
         let (mut map, mut start) = (Map::new(), prefix.clone().into_bytes());
         loop {
             let page = self.store.range(&start, &end, Some(revision), Some(PAGE))?;
             for record in &page.records {
                 let key = key_in(&prefix, &record.key);
-                let entry = Entry::new(kind, key.as_str().into(), &record.value, record.revision);
+                let entry = written.entry(key.as_str().into(), &record.value, record.revision);
                 map.insert(entry.key.clone(), Arc::new(entry));
             }
             match page.records.last() {
@@ -95,9 +97,10 @@ impl Caches {
 
     /// Begins to hold the objects of a custom kind, as they are at a revision. Whoever applies the log calls this, so
     /// no change between that revision and the present is missed. Watches of an earlier form of the kind end.
-    pub(crate) fn open(&self, kind: Kind, revision: u64) -> Result<(), store::Error> {
-        let cached = Arc::new(Cached::new(kind, self.read_kind(kind, revision)?, revision));
-        let prefix = path::store_prefix(kind.row());
+    pub(crate) fn open(&self, written: Written, revision: u64) -> Result<(), store::Error> {
+        let prefix = path::store_prefix(written.stored.row());
+        let map = self.read_kind(&written, revision)?;
+        let cached = Arc::new(Cached::new(written, map, revision));
         let before =
             self.custom.write().expect("nobody panics while holding this lock").insert(prefix, cached);
         if let Some(before) = before {

@@ -6,6 +6,7 @@
 //! one that is slower than the changes are forgotten has to list again.
 
 use super::entry::Entry;
+use super::written::Written;
 use api::Kind;
 use imbl::OrdMap;
 use std::collections::VecDeque;
@@ -64,6 +65,8 @@ pub(crate) struct Forgotten;
 pub(crate) struct Cached {
     /// The kind in which the objects are stored.
     pub(crate) kind: Kind,
+    /// How their bytes are read.
+    pub(crate) written: Written,
     /// Written by the pump only; held for single look-ups and for copying the map.
     state: RwLock<State>,
     /// The revision of the last change, to wake watchers. It wakes; what happened is read from the state.
@@ -84,10 +87,10 @@ struct State {
 
 impl Cached {
     /// A cache that starts with these objects, as they were at `revision`.
-    pub(crate) fn new(kind: Kind, map: Map, revision: u64) -> Self {
+    pub(crate) fn new(written: Written, map: Map, revision: u64) -> Self {
         let state = State { map, changes: VecDeque::new(), bytes: 0, forgotten: revision, revision };
         let (changed, closed) = (watch::Sender::new(revision), CancellationToken::new());
-        Self { kind, state: RwLock::new(state), changed, closed }
+        Self { kind: written.stored, written, state: RwLock::new(state), changed, closed }
     }
 
     /// One object.
@@ -136,7 +139,7 @@ impl Cached {
         let mut state = self.write();
         let previous = state.map.get(key).cloned();
         let key: Arc<str> = previous.as_ref().map_or_else(|| key.into(), |it| it.key.clone());
-        let entry = Arc::new(Entry::new(self.kind, key.clone(), write.stored, write.revision));
+        let entry = Arc::new(self.written.entry(key.clone(), write.stored, write.revision));
         let kind = match (write.deleted, &previous) {
             (true, _) => ChangeKind::Deleted,
             (false, Some(_)) => ChangeKind::Modified,
@@ -226,7 +229,7 @@ mod tests {
         /// Undoing changes gives the map that was there, whatever the writes were.
         #[test]
         fn the_past_is_the_present_undone(writes in prop::collection::vec((0_u8..4, any::<bool>()), 1..40)) {
-            let cached = Cached::new(ConfigMap::KIND, Map::new(), 0);
+            let cached = Cached::new(ConfigMap::KIND.into(), Map::new(), 0);
             let mut history = vec![BTreeMap::new()];
             for (revision, (name, deleted)) in (1..).zip(writes) {
                 let key = format!("ns/{name}");
@@ -245,7 +248,7 @@ mod tests {
 
     #[test]
     fn memory_is_bounded_and_says_what_it_forgot() {
-        let cached = Cached::new(ConfigMap::KIND, Map::new(), 0);
+        let cached = Cached::new(ConfigMap::KIND.into(), Map::new(), 0);
         for revision in 1..=REMEMBERED_CHANGES as u64 + 10 {
             cached.apply("ns/a", Write { stored: &stored("a", revision), revision, deleted: false });
         }

@@ -42,6 +42,12 @@ impl Selection {
         self.labels.is_empty() && self.fields.0.is_empty()
     }
 
+    /// Whether namespace and name alone decide, which are the same in every version of an object.
+    pub(crate) fn is_by_key(&self) -> bool {
+        let of_key = |field: &str| matches!(field, "metadata.name" | "metadata.namespace");
+        self.labels.is_empty() && self.fields.0.iter().all(|it| of_key(&it.field))
+    }
+
     /// Narrows the selection to one object.
     pub(crate) fn pin_name(&mut self, name: &str) {
         let field = "metadata.name".to_owned();

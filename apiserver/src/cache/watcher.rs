@@ -8,9 +8,10 @@ use super::entry::Entry;
 use super::resource::{Cached, Change, ChangeKind, Forgotten, Snapshot};
 use super::selection::Selection;
 use super::{Caches, split};
-use api::path;
+use api::{ApiError, path};
 use daemon::clock;
 use futures::FutureExt;
+use futures::future::BoxFuture;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,6 +40,14 @@ pub(crate) enum Signal {
     InitialEnd(u64),
     /// The watcher was too slow, or started too far back; it has to list again.
     Expired,
+    /// The objects could not be shown in the version that was asked for. The watch ends.
+    Failed(ApiError),
+}
+
+/// Shows entries in another version, which may take asking somebody. The caches know no more of versions.
+pub(crate) trait Lens: Send + Sync {
+    /// As many entries, in the same order.
+    fn show<'a>(&'a self, entries: &'a [Arc<Entry>]) -> BoxFuture<'a, Result<Vec<Arc<Entry>>, ApiError>>;
 }
 
 /// Where a watch begins.
@@ -62,6 +71,7 @@ pub(crate) struct Watcher {
     caches: Arc<Caches>,
     cached: Arc<Cached>,
     selection: Selection,
+    lens: Option<Box<dyn Lens>>,
     wishes: Wishes,
     /// Everything up to this revision has been told.
     cursor: u64,
@@ -98,6 +108,7 @@ impl Watcher {
             caches: caches.clone(),
             cached: cached.clone(),
             selection,
+            lens: None,
             wishes,
             cursor: 0,
             initial: None,
@@ -121,8 +132,14 @@ impl Watcher {
         self
     }
 
+    /// Shows everything through a lens; selectors then read what it shows.
+    pub(crate) fn through(mut self, lens: Option<Box<dyn Lens>>) -> Self {
+        self.lens = lens;
+        self
+    }
+
     fn begin_with(&mut self, snapshot: &Snapshot) {
-        let rest = select(snapshot, &self.selection).collect();
+        let rest = within(snapshot, &self.selection.namespace).cloned().collect();
         self.cursor = snapshot.revision;
         self.initial = Some(Initial { rest, revision: snapshot.revision });
     }
@@ -174,7 +191,7 @@ impl Watcher {
             if self.ended {
                 return None;
             }
-            let signals = self.ready();
+            let signals = self.ready().await;
             if !signals.is_empty() {
                 return Some(signals);
             }
@@ -182,16 +199,27 @@ impl Watcher {
         }
     }
 
-    /// What can be told without waiting.
-    fn ready(&mut self) -> Vec<Signal> {
-        if let Some(initial) = &mut self.initial {
-            return self.wishes.begin(initial).unwrap_or_else(|| {
-                self.initial = None;
-                self.ready()
-            });
+    /// What can be told without waiting for something to happen.
+    async fn ready(&mut self) -> Vec<Signal> {
+        while let Some(initial) = &mut self.initial {
+            let batch = initial.batch();
+            match batch.is_empty() {
+                false => match self.existing(batch).await {
+                    signals if signals.is_empty() => {}
+                    signals => return signals,
+                },
+                true => {
+                    let revision = initial.revision;
+                    self.initial = None;
+                    if std::mem::take(&mut self.wishes.initial_end) {
+                        return vec![Signal::InitialEnd(revision)];
+                    }
+                }
+            }
         }
         if !self.log.is_empty() {
-            return self.log.drain(..).filter_map(|it| signal_of(&it, &self.selection)).collect();
+            let log = self.log.drain(..).map(Arc::new).collect();
+            return self.told(log).await;
         }
         let seen = self.caches.seen();
         let Ok(changes) = self.cached.changes_after(self.cursor) else {
@@ -201,8 +229,69 @@ impl Watcher {
         if let Some(last) = changes.last() {
             self.cursor = last.revision();
         }
-        let signals: Vec<Signal> = changes.iter().filter_map(|it| signal_of(it, &self.selection)).collect();
+        let signals = self.told(changes).await;
         if signals.is_empty() { self.quiet(seen) } else { signals }
+    }
+
+    /// What is told of things that exist.
+    async fn existing(&mut self, mut entries: Vec<Arc<Entry>>) -> Vec<Signal> {
+        if self.lens.is_none() || self.selection.is_by_key() {
+            entries.retain(|it| self.selection.matches(it));
+        }
+        match self.shown(entries).await {
+            Ok(shown) => {
+                let wanted = shown.into_iter().filter(|it| self.selection.matches(it));
+                wanted.map(Signal::Added).collect()
+            }
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// What is told of changes.
+    async fn told(&mut self, changes: Vec<Arc<Change>>) -> Vec<Signal> {
+        let select = |changes: &[Arc<Change>], selection: &Selection| -> Vec<Signal> {
+            changes.iter().filter_map(|it| signal_of(it, selection)).collect()
+        };
+        if self.lens.is_none() {
+            return select(&changes, &self.selection);
+        }
+        let told = match self.selection.is_by_key() {
+            true => self.shown_signals(select(&changes, &self.selection)).await,
+            false => self.shown_changes(&changes).await.map(|it| select(&it, &self.selection)),
+        };
+        told.unwrap_or_else(|error| self.fail(error))
+    }
+
+    async fn shown_signals(&self, mut signals: Vec<Signal>) -> Result<Vec<Signal>, ApiError> {
+        let entries = signals.iter_mut().filter_map(Signal::entry).map(|it| it.clone()).collect();
+        let shown = self.shown(entries).await?;
+        let places = signals.iter_mut().filter_map(Signal::entry);
+        places.zip(shown).for_each(|(place, entry)| *place = entry);
+        Ok(signals)
+    }
+
+    async fn shown_changes(&self, changes: &[Arc<Change>]) -> Result<Vec<Arc<Change>>, ApiError> {
+        let both = |it: &Arc<Change>| [Some(it.entry.clone()), it.previous.clone()];
+        let mut shown = self.shown(changes.iter().flat_map(both).flatten().collect()).await?.into_iter();
+        let mut changed = Vec::with_capacity(changes.len());
+        for change in changes {
+            let Some(entry) = shown.next() else { break };
+            let previous = change.previous.as_ref().and_then(|_| shown.next());
+            changed.push(Arc::new(Change { kind: change.kind, entry, previous }));
+        }
+        Ok(changed)
+    }
+
+    async fn shown(&self, entries: Vec<Arc<Entry>>) -> Result<Vec<Arc<Entry>>, ApiError> {
+        match &self.lens {
+            Some(lens) => lens.show(&entries).await,
+            None => Ok(entries),
+        }
+    }
+
+    fn fail(&mut self, error: ApiError) -> Vec<Signal> {
+        self.ended = true;
+        vec![Signal::Failed(error)]
     }
 
     /// What a watch without news says: how far it is, now and then and at its end.
@@ -232,15 +321,21 @@ impl Watcher {
     }
 }
 
-impl Wishes {
-    /// The next of what exists; none when all of it has been told.
-    fn begin(&mut self, initial: &mut Initial) -> Option<Vec<Signal>> {
-        let count = initial.rest.len().min(INITIAL_BATCH);
-        let mut signals: Vec<Signal> = initial.rest.drain(..count).map(Signal::Added).collect();
-        if initial.rest.is_empty() && std::mem::take(&mut self.initial_end) {
-            signals.push(Signal::InitialEnd(initial.revision));
+impl Signal {
+    /// The object that is told of, to show it otherwise.
+    fn entry(&mut self) -> Option<&mut Arc<Entry>> {
+        match self {
+            Self::Added(entry) | Self::Modified(entry) | Self::Deleted(entry) => Some(entry),
+            Self::Bookmark(_) | Self::InitialEnd(_) | Self::Expired | Self::Failed(_) => None,
         }
-        (!signals.is_empty()).then_some(signals)
+    }
+}
+
+impl Initial {
+    /// The next of what exists; empty when all of it has been told.
+    fn batch(&mut self) -> Vec<Arc<Entry>> {
+        let count = self.rest.len().min(INITIAL_BATCH);
+        self.rest.drain(..count).collect()
     }
 }
 
@@ -284,7 +379,7 @@ pub(crate) fn signal_of(change: &Change, selection: &Selection) -> Option<Signal
 fn change_of(cached: &Cached, event: &store::Event) -> Option<Change> {
     let (_, key) = split(&event.key)?;
     let key: Arc<str> = key.into();
-    let entry = |stored: &[u8]| Arc::new(Entry::new(cached.kind, key.clone(), stored, event.revision));
+    let entry = |stored: &[u8]| Arc::new(cached.written.entry(key.clone(), stored, event.revision));
     let kind = match (event.kind, &event.previous) {
         (EventKind::Delete, _) => ChangeKind::Deleted,
         (EventKind::Put, Some(_)) => ChangeKind::Modified,

@@ -3,6 +3,7 @@
 //! Start at [`kinds_of`]. Rows of the table live as long as the process, so what a definition says is leaked once for
 //! each change of it: a few kilobytes for a version, which only happens when somebody edits the definition.
 
+use super::conversion::Converter;
 use super::strategy::{CustomStrategy, ScalePaths};
 use api::custom::{self, leak, leak_all};
 use api::k8s::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
@@ -14,18 +15,23 @@ use api::strategies::custom_resource_definition::scope;
 use api::strategy::Column;
 use api::{Kind, Subresource};
 use serde_json::Value;
+use std::sync::Arc;
 use structural::{JsonPath, Structural, columns};
 
 /// The column that objects have when their definition names none, and that `kubectl` expects last.
 const AGE: Column = Column { kind: "date", ..Column::AGE };
 
 /// The kinds of one definition.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Kinds {
     /// The version in which objects are stored.
     pub(crate) stored: Kind,
     /// The versions that are served.
     pub(crate) served: Vec<Served>,
+    /// Every version, also those in which objects may be stored that nobody is served.
+    pub(crate) all: Vec<Kind>,
+    /// Who converts between versions; without one they differ in their name alone.
+    pub(crate) converter: Option<Arc<Converter>>,
 }
 
 /// A version that is served.
@@ -56,16 +62,21 @@ pub(crate) fn kinds_of(definition: &CustomResourceDefinition) -> Result<Kinds, N
     let versions = &definition.spec.versions;
     let storage = versions.iter().find(|it| it.storage).ok_or(NoKinds::Storage)?;
     let stored = kind_of(definition, storage, None)?;
-    let mut served = Vec::new();
-    for version in versions.iter().filter(|it| it.served) {
+    let (mut served, mut all) = (Vec::new(), Vec::new());
+    for version in versions {
         let (kind, structural) = match version.storage {
             true => stored,
             false => kind_of(definition, version, Some(stored.0))?,
         };
+        all.push(kind);
+        if !version.served {
+            continue;
+        }
         let schema = serde_json::to_value(schema_of(version)).unwrap_or_default();
         served.push(Served { kind, schema, structural, deprecation: deprecation_of(kind, version) });
     }
-    Ok(Kinds { stored: stored.0, served })
+    let converter = Converter::of(definition).map(Arc::new);
+    Ok(Kinds { stored: stored.0, served, all, converter })
 }
 
 fn kind_of(
@@ -75,7 +86,10 @@ fn kind_of(
 ) -> Result<(Kind, &'static Structural), NoKinds> {
     let names = definition.status.as_ref().and_then(|it| it.accepted_names.as_ref());
     let names = names.filter(|it| !it.plural.is_empty()).unwrap_or(&definition.spec.names);
-    let strategy: &'static CustomStrategy = Box::leak(Box::new(strategy_of(version, stored)?));
+    let strategy: &'static CustomStrategy = Box::leak(Box::new(CustomStrategy {
+        converts: converts(definition),
+        ..strategy_of(version, stored)?
+    }));
     let row = Row {
         group: leak(&definition.spec.group),
         version: leak(&version.name),
@@ -109,12 +123,18 @@ fn strategy_of(
     Ok(CustomStrategy {
         schema: schema.map_err(|source| NoKinds::Schema { version: version.name.clone(), source })?,
         stored,
+        converts: false,
         columns: columns_of(&shown),
         cells,
         field_names: leak_all(&names),
         fields,
         scale: scale.and_then(scale_of),
     })
+}
+
+/// Whether versions differ in more than their name.
+fn converts(definition: &CustomResourceDefinition) -> bool {
+    definition.spec.conversion.as_ref().is_some_and(|it| it.strategy == "Webhook")
 }
 
 /// A version without a schema takes anything.

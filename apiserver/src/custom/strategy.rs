@@ -15,6 +15,8 @@ pub(super) struct CustomStrategy {
     pub(super) schema: Structural,
     /// The kind in which objects are stored, when it is another version.
     pub(super) stored: Option<Kind>,
+    /// Versions differ in more than their name.
+    pub(super) converts: bool,
     /// `Name`, then what the definition adds.
     pub(super) columns: &'static [Column],
     pub(super) cells: Vec<columns::Column>,
@@ -55,6 +57,10 @@ impl CustomStrategy {
 impl Strategy for CustomStrategy {
     fn stored_as(&self) -> Option<Kind> {
         self.stored
+    }
+
+    fn is_converted(&self) -> bool {
+        self.converts
     }
 
     fn prune(&self, object: &mut Object) -> Vec<String> {

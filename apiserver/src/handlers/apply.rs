@@ -7,7 +7,7 @@ use crate::authz;
 use crate::body;
 use crate::cache::entry::Entry;
 use crate::options::WriteOptions;
-use crate::ownership::{Manager, Writing};
+use crate::ownership::{Conversions, Manager, Writing};
 use crate::respond::Answer;
 use crate::state::State;
 use access::{Attributes, ResourceTarget};
@@ -57,7 +57,7 @@ pub(crate) async fn apply(state: &State, call: &mut Call, part: Part, bytes: &[u
             Err(error) => return Err(error),
             Ok((code, entry)) => {
                 call.warnings = warnings;
-                return call.answer(state, code, &entry);
+                return call.answer(state, code, entry).await;
             }
         }
     }
@@ -82,17 +82,36 @@ async fn merge(
     warnings: &mut Vec<String>,
 ) -> Result<Arc<Entry>, ApiError> {
     let target = Target { manager: &applied.manager, ..call.target(part, applied.options.dry_run) };
-    let mut found = Vec::new();
-    let mut edit = |live: &Object| {
-        found.clear();
-        match writing(call, applied).applied(state, Some(live), &applied.config, applied.force)? {
-            Some(value) => decoded(call, applied, &value, &mut found),
-            None => Ok(live.clone()),
+    let mut conversions = Conversions::default();
+    loop {
+        let (mut found, mut needed) = (Vec::new(), None);
+        let mut edit = |live: &Object| {
+            found.clear();
+            match writing(call, applied).applied(
+                state,
+                Some(live),
+                &applied.config,
+                applied.force,
+                &conversions,
+            )? {
+                Ok(Some(value)) => decoded(call, applied, &value, &mut found),
+                Ok(None) => Ok(live.clone()),
+                Err(missing) => {
+                    let why = ApiError::internal(&missing);
+                    needed = Some(missing);
+                    Err(why)
+                }
+            }
+        };
+        let outcome = change::change(state, &target, &mut edit, warnings).await;
+        match needed {
+            Some(needed) => conversions.add(state, call.kind, needed).await?,
+            None => {
+                warnings.append(&mut found);
+                return outcome;
+            }
         }
-    };
-    let entry = change::change(state, &target, &mut edit, warnings).await?;
-    warnings.append(&mut found);
-    Ok(entry)
+    }
 }
 
 async fn create(
@@ -104,8 +123,11 @@ async fn create(
     let row = call.kind.row();
     let target = ResourceTarget::of(row.group, row.version, row.plural).in_namespace(&call.key.namespace);
     authz::check(state, &Attributes::resource(&call.user, "create", target.named(&call.key.name)))?;
-    let value = writing(call, applied).applied(state, None, &applied.config, applied.force)?;
-    let object = decoded(call, applied, &value.unwrap_or_default(), warnings)?;
+    let none = Conversions::default();
+    // An object that is not there has no managers, so nothing has to be converted for them.
+    let value = writing(call, applied).applied(state, None, &applied.config, applied.force, &none)?;
+    let value = value.map_err(ApiError::internal)?.unwrap_or_default();
+    let object = decoded(call, applied, &value, warnings)?;
     if object.meta().uid.is_some() {
         let why = "the object was not found, and a uid was given: it would have to be another object";
         return Err(ApiError::conflict(row, &call.key.name, why));

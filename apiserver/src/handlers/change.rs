@@ -10,7 +10,7 @@ use crate::cache::entry::Entry;
 use crate::metadata;
 use crate::ownership::{self, Manager, Writing};
 use crate::state::{State, cache_key};
-use crate::versions::{to_served, to_stored};
+use crate::versions::{self, to_served};
 use crate::webhooks;
 use access::UserInfo;
 use api::field::Errors;
@@ -57,8 +57,9 @@ pub(crate) async fn change(
 ) -> Result<Arc<Entry>, ApiError> {
     for _ in 0..ATTEMPTS {
         let entry = state.current(target.key).await?;
+        let seen = versions::entry(state, target.kind, entry.clone()).await?;
         let mut found = Vec::new();
-        let mut draft = draft(state, target, &entry, edit)?;
+        let mut draft = draft(state, target, &seen, edit).await?;
         if webhooks::mutate(state, &mut draft.attempt(target), &mut found).await? {
             revise(target, &mut draft)?;
         }
@@ -66,7 +67,7 @@ pub(crate) async fn change(
         webhooks::validate(state, &draft.attempt(target), &mut found).await?;
         found.extend(state.admission.warnings(state, &draft.attempt(target))?);
         found.extend(target.kind.row().strategy.warnings(&draft.new));
-        let written = match plan(state, target, draft)? {
+        let written = match plan(state, target, draft).await? {
             Next::Nothing => Some(entry),
             Next::Write(write) => execute(state, target, &entry, write).await?,
         };
@@ -100,13 +101,18 @@ impl Draft {
 }
 
 /// What an edit makes of an object, with what plugins add.
-fn draft(state: &State, target: &Target<'_>, entry: &Entry, edit: &mut Edit<'_>) -> Result<Draft, ApiError> {
+async fn draft(
+    state: &State,
+    target: &Target<'_>,
+    entry: &Entry,
+    edit: &mut Edit<'_>,
+) -> Result<Draft, ApiError> {
     let old = to_served(target.kind, entry.decode().map_err(ApiError::internal)?)?;
     let mut new = edit(&old)?;
     metadata::check_identity(target.key, &new, &old)?;
     prepare(target, &mut new, &old);
     let writing = Writing { kind: target.kind, manager: target.manager, subresource: target.subresource };
-    writing.after_write(state, Some(&old), &mut new);
+    writing.after_write(state, Some(&old), &mut new).await?;
     let mut draft = Draft { old, new };
     state.admission.mutate(state, &mut draft.attempt(target))?;
     Ok(draft)
@@ -143,14 +149,14 @@ struct Write {
 }
 
 /// What is to be done about a draft that everybody lets pass.
-fn plan(state: &State, target: &Target<'_>, mut draft: Draft) -> Result<Next, ApiError> {
+async fn plan(state: &State, target: &Target<'_>, mut draft: Draft) -> Result<Next, ApiError> {
     ownership::keep_times(&draft.old, &mut draft.new);
     let removes = delete::after_update(draft.new.meta()) && !crate::deletion::is_held(&draft.new);
     if draft.new == draft.old && !removes {
         return Ok(Next::Nothing);
     }
     let charges = quota::charges(state, &draft.attempt(target))?;
-    let mut stored = to_stored(draft.new)?;
+    let mut stored = versions::object(state, target.kind.stored(), draft.new).await?;
     stored.meta_mut().resource_version = None;
     Ok(Next::Write(Write { stored: stored.to_json().into(), charges, removes }))
 }
@@ -205,8 +211,9 @@ async fn execute(
     entry: &Entry,
     write: Write,
 ) -> Result<Option<Arc<Entry>>, ApiError> {
-    let written =
-        |revision| Some(Arc::new(Entry::answer(entry.kind, entry.key.clone(), &write.stored, revision)));
+    let written = |revision| {
+        Some(Arc::new(Entry::answer(target.kind.stored(), entry.key.clone(), &write.stored, revision)))
+    };
     if target.dry_run {
         return Ok(written(entry.revision));
     }

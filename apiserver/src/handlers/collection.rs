@@ -28,7 +28,9 @@ pub(crate) async fn delete_collection(state: &State, call: &mut Call) -> Answer 
     let (labels, fields) = (call.query.get("labelSelector"), call.query.get("fieldSelector"));
     let selection = Selection::parse(call.kind, &call.key.namespace, labels, fields)?;
     let snapshot = state.cached(call.kind)?.now(state.caches.fresh().await);
-    let chosen: Vec<Arc<Entry>> = watcher::select(&snapshot, &selection).collect();
+    let snapshot = versions::snapshot(state, call.kind, &selection, snapshot).await?;
+    let chosen =
+        versions::entries(state, call.kind, watcher::select(&snapshot, &selection).collect()).await?;
     let shared: &Call = call;
     let deleted = stream::iter(chosen).map(|entry| delete_one(state, shared, &options, entry));
     let deleted: Vec<Option<(Bytes, Vec<String>)>> = deleted.buffered(AT_ONCE).try_collect().await?;
@@ -57,7 +59,10 @@ async fn delete_one(
     let json = |entry: &Entry| versions::json_of(call.kind, entry);
     match delete_object(state, &order, &mut found).await {
         Ok(Outcome::Removed(_)) => Ok(Some((json(&entry)?, found))),
-        Ok(Outcome::Marked(marked)) => Ok(Some((json(&marked)?, found))),
+        Ok(Outcome::Marked(marked)) => {
+            let marked = versions::entry(state, call.kind, marked).await?;
+            Ok(Some((json(&marked)?, found)))
+        }
         Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(error),
     }

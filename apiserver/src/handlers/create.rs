@@ -14,7 +14,7 @@ use crate::options::WriteOptions;
 use crate::ownership::{Manager, Writing};
 use crate::respond::Answer;
 use crate::state::{State, cache_key};
-use crate::versions::to_stored;
+use crate::versions;
 use crate::webhooks;
 use access::UserInfo;
 use api::k8s::api::core::v1::{ResourceQuota, Service};
@@ -54,7 +54,7 @@ pub(crate) async fn create(state: &State, call: &mut Call) -> Answer {
         warnings.push(UNROUTED.to_owned());
     }
     call.warnings = warnings;
-    call.answer(state, StatusCode::CREATED, &entry)
+    call.answer(state, StatusCode::CREATED, entry).await
 }
 
 /// Where an object is to be created, and by whom.
@@ -101,7 +101,7 @@ async fn attempt(
     metadata::fill(state, object.meta_mut());
     row.strategy.set_defaults(&mut object);
     let writing = Writing { kind: request.kind, manager: request.manager, subresource: "" };
-    writing.after_write(state, None, &mut object);
+    writing.after_write(state, None, &mut object).await?;
     let key = object.key();
     admit(state, request, &key, &mut object, warnings).await?;
     let reservation = prepare(state, request, &mut object)?;
@@ -197,7 +197,7 @@ async fn store(
     let mut charges = quota::charges(state, &attempt_of(request, key, &mut object))?;
     // Only who shares a quota may have to look again.
     let mut copy = (!charges.is_empty()).then(|| object.clone());
-    let stored = to_stored(object)?.to_json();
+    let stored = versions::object(state, request.kind.stored(), object).await?.to_json();
     if request.dry_run {
         return Ok((stored, taken(state, key).await?));
     }

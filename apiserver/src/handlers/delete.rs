@@ -9,7 +9,7 @@ use crate::deletion;
 use crate::options::{delete_is_dry_run, delete_options, precondition_failure};
 use crate::respond::{self, Answer};
 use crate::state::State;
-use crate::versions::to_served;
+use crate::versions;
 use crate::webhooks;
 use access::UserInfo;
 use api::delete::Deletion;
@@ -29,7 +29,7 @@ pub(crate) async fn delete(state: &State, call: &mut Call) -> Answer {
     let order = Order { key: &call.key, options: &options, user: &call.user, admitted: false };
     match delete_object(state, &order, &mut call.warnings).await? {
         Outcome::Removed(object) => respond::value(StatusCode::OK, Form::JSON, &success(&call.key, &object)),
-        Outcome::Marked(entry) => call.answer(state, StatusCode::OK, &entry),
+        Outcome::Marked(entry) => call.answer(state, StatusCode::OK, entry).await,
     }
 }
 
@@ -91,7 +91,7 @@ async fn ask(
 ) -> Result<(), ApiError> {
     let converted = match object.kind() == order.key.kind {
         true => None,
-        false => Some(to_served(order.key.kind, object.clone())?),
+        false => Some(versions::object(state, order.key.kind, object.clone()).await?),
     };
     let mut attempt = attempt_of(order, converted.as_ref().unwrap_or(object));
     webhooks::mutate(state, &mut attempt, warnings).await?;

@@ -14,6 +14,7 @@ use crate::options::{Freshness, ListOptions, Token};
 use crate::respond::{self, Answer, Response};
 use crate::shape::{Header, Shaper};
 use crate::state::State;
+use crate::versions;
 use api::k8s::apimachinery::pkg::apis::meta::v1::ListMeta;
 use api::{ApiError, Kind, path};
 use axum::body::Body;
@@ -40,7 +41,9 @@ pub(crate) async fn list(state: &State, call: &Call) -> Answer {
     let selection = Selection::parse(call.kind, &call.key.namespace, labels, fields)?;
     let form = call.form()?;
     let snapshot = snapshot(state, &*state.cached(call.kind)?, &options).await?;
-    let page = Page::of(&snapshot, &selection, &options);
+    let snapshot = versions::snapshot(state, call.kind, &selection, snapshot).await?;
+    let mut page = Page::of(&snapshot, &selection, &options);
+    page.entries = versions::entries(state, call.kind, page.entries).await?;
     if call.parts.extensions.get::<Wanted>().is_some() && page.next.is_none() {
         return frames(call.kind, &page);
     }
@@ -86,7 +89,7 @@ async fn exactly(state: &State, cached: &Cached, revision: u64) -> Result<Snapsh
         })?;
         let entries = page.records.iter().map(|record| {
             let key = key_in(&prefix, &record.key);
-            Entry::new(cached.kind, key.as_str().into(), &record.value, record.revision)
+            cached.written.entry(key.as_str().into(), &record.value, record.revision)
         });
         let map: Map = entries.map(|entry| (entry.key.clone(), Arc::new(entry))).collect();
         Ok(Snapshot { map, revision })
@@ -170,7 +173,7 @@ impl Page {
 fn plain(kind: Kind, page: &Page) -> Answer {
     let row = kind.row();
     let head = page.head(row.kind, &row.api_version());
-    let items = page.entries.iter().map(|it| crate::versions::json_of(kind, it)).collect::<Result<_, _>>()?;
+    let items = page.entries.iter().map(|it| versions::json_of(kind, it)).collect::<Result<_, _>>()?;
     Ok(respond::bytes(StatusCode::OK, Form::JSON.content_type(), Body::new(Joined::new(head.into(), items))))
 }
 
@@ -198,7 +201,7 @@ fn frames(kind: Kind, page: &Page) -> Answer {
             return entry.object().map_err(ApiError::internal);
         }
         let object = entry.decode().map_err(ApiError::internal)?;
-        crate::versions::to_served(kind, object).map(Arc::new)
+        versions::to_served(kind, object).map(Arc::new)
     });
     let items = objects.collect::<Result<_, _>>()?;
     let mut response = Response::new(Body::empty());

@@ -27,6 +27,7 @@ use crate::request::{Query, ResourcePath, Verb};
 use crate::respond::{self, Answer};
 use crate::shape::Shaper;
 use crate::state::State;
+use crate::versions;
 use access::UserInfo;
 use api::{ApiError, Key, Kind};
 use axum::body::Body;
@@ -96,12 +97,13 @@ impl Call {
     }
 
     /// An object as the answer.
-    pub(crate) fn answer(&self, state: &State, status: StatusCode, entry: &Entry) -> Answer {
+    pub(crate) async fn answer(&self, state: &State, status: StatusCode, entry: Arc<Entry>) -> Answer {
         let form = self.form()?;
+        let entry = versions::entry(state, self.kind, entry).await?;
         if form.shape == Shape::Plain && entry.kind == self.kind {
             return respond::json(status, form, entry.json.clone());
         }
-        respond::json(status, form, self.shaper(state, form)?.object(entry)?)
+        respond::json(status, form, self.shaper(state, form)?.object(&entry)?)
     }
 }
 

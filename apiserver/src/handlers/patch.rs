@@ -124,5 +124,5 @@ pub(crate) async fn patch(state: &State, call: &mut Call, part: Part) -> Answer 
     let entry = change::change(state, &target, &mut edit, &mut warnings).await?;
     found.append(&mut warnings);
     call.warnings = found;
-    call.answer(state, StatusCode::OK, &entry)
+    call.answer(state, StatusCode::OK, entry).await
 }

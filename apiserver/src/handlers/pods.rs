@@ -334,5 +334,5 @@ async fn chosen(
     let mut warnings = Vec::new();
     let entry = change::change(state, &target, &mut edit, &mut warnings).await?;
     call.warnings = warnings;
-    call.answer(state, StatusCode::OK, &entry)
+    call.answer(state, StatusCode::OK, entry).await
 }

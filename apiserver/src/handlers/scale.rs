@@ -8,16 +8,18 @@ use crate::options::WriteOptions;
 use crate::request::Verb;
 use crate::respond::{self, Answer};
 use crate::state::State;
+use crate::versions;
 use api::k8s::api::autoscaling::v1::{Scale, ScaleSpec, ScaleStatus};
 use api::{ApiError, Object, ObjectMeta};
 use http::StatusCode;
+use std::sync::Arc;
 
 /// GET, PUT and PATCH of `scale`.
 pub(crate) async fn handle(state: &State, call: &mut Call) -> Answer {
     let form = call.form()?;
     if call.path.verb == Verb::Get {
         let entry = state.current(&call.key).await?;
-        return respond::value(StatusCode::OK, form, &scale_of_entry(&entry)?);
+        return respond::value(StatusCode::OK, form, &shown(state, call, entry).await?);
     }
     let options = WriteOptions::of(&call.query)?;
     let wanted = Wanted::read(call).await?;
@@ -25,7 +27,7 @@ pub(crate) async fn handle(state: &State, call: &mut Call) -> Answer {
     let mut warnings = Vec::new();
     let entry = change::change(state, &target, &mut |it| wanted.edit(it), &mut warnings).await?;
     call.warnings = warnings;
-    respond::value(StatusCode::OK, form, &scale_of_entry(&entry)?)
+    respond::value(StatusCode::OK, form, &shown(state, call, entry).await?)
 }
 
 /// What the client wants the scale to be.
@@ -70,8 +72,11 @@ impl Wanted {
     }
 }
 
-fn scale_of_entry(entry: &Entry) -> Result<Scale, ApiError> {
-    scale_of(&entry.decode().map_err(ApiError::internal)?)
+/// The scale as the version of the request has it.
+async fn shown(state: &State, call: &Call, entry: Arc<Entry>) -> Result<Scale, ApiError> {
+    let entry = versions::entry(state, call.kind, entry).await?;
+    let object = entry.decode().map_err(ApiError::internal)?;
+    scale_of(&versions::to_served(call.kind, object)?)
 }
 
 /// The scale of an object that can be scaled.

@@ -19,7 +19,7 @@ pub(crate) async fn update(state: &State, call: &mut Call, part: Part) -> Answer
     let target = call.target(part, options.dry_run);
     let entry = change::change(state, &target, &mut |_| Ok(object.clone()), &mut warnings).await?;
     call.warnings = warnings;
-    call.answer(state, StatusCode::OK, &entry)
+    call.answer(state, StatusCode::OK, entry).await
 }
 
 /// Whoever replaces an object has to say which version, unless the kind does not mind.

@@ -28,7 +28,7 @@ use std::time::Duration;
 const LEAST_TIMEOUT: Duration = Duration::from_secs(1800);
 
 /// Answers a stream of changes.
-pub(crate) async fn watch(state: &State, call: &Call) -> Answer {
+pub(crate) async fn watch(state: &Arc<State>, call: &Call) -> Answer {
     let options = WatchOptions::of(&call.query)?;
     let (labels, fields) = (call.query.get("labelSelector"), call.query.get("fieldSelector"));
     let mut selection = Selection::parse(call.kind, &call.key.namespace, labels, fields)?;
@@ -41,7 +41,7 @@ pub(crate) async fn watch(state: &State, call: &Call) -> Answer {
     let cached = state.cached(call.kind)?;
     let begun = Watcher::begin(&state.caches, &cached, selection, start, wishes, state.shutdown.clone());
     let Ok(watcher) = begun else { return Ok(too_old(&options)) };
-    let watcher = watcher.lasting(timeout);
+    let watcher = watcher.lasting(timeout).through(versions::lens(state, call.kind));
     if call.parts.extensions.get::<Wanted>().is_some() {
         return Ok(frames(call.kind, watcher));
     }
@@ -107,6 +107,7 @@ impl Lines {
                     ("BOOKMARK", self.bookmark(*revision, marked))
                 }
                 Signal::Expired => ("ERROR", Ok(expired("the watch fell too far behind, list again"))),
+                Signal::Failed(error) => ("ERROR", Err(error.clone())),
             };
             match object {
                 Ok(object) => push(&mut lines, name, &object),
@@ -164,6 +165,7 @@ fn frame(kind: Kind, signal: &Signal) -> Result<Frame, ApiError> {
         Signal::Deleted(entry) => Frame::Deleted(shared(kind, entry)?),
         Signal::Bookmark(revision) | Signal::InitialEnd(revision) => Frame::Bookmark(*revision),
         Signal::Expired => return Err(ApiError::expired("the watch fell too far behind, list again")),
+        Signal::Failed(error) => return Err(error.clone()),
     })
 }
 

@@ -55,7 +55,7 @@ struct Refusal {
 }
 
 /// Evaluates policies; the first refusal, in order of names, is the answer.
-pub(crate) fn validate(
+pub(crate) async fn validate(
     state: &State,
     judges: &[(Matched, Arc<Policy>)],
     subject: &Subject<'_>,
@@ -63,13 +63,13 @@ pub(crate) fn validate(
 ) -> Result<(), ApiError> {
     let mut refusals = Vec::new();
     for (seen, policy) in judges {
-        refusals.extend(judge(state, *seen, policy, subject, warnings));
+        refusals.extend(judge(state, *seen, policy, subject, warnings).await);
     }
     refusals.first().map_or(Ok(()), |it| Err(it.error(subject)))
 }
 
 /// What one policy has against a request, through all of its bindings.
-fn judge(
+async fn judge(
     state: &State,
     seen: Matched,
     policy: &Arc<Policy>,
@@ -90,7 +90,7 @@ fn judge(
     let index = state.policies.now();
     let mut refusals = Vec::new();
     for binding in index.bindings.values().filter(|it| it.policy == policy.name) {
-        match through(state, seen, policy, binding, subject) {
+        match through(state, seen, policy, binding, subject).await {
             Err(why) => refusals.extend(refusal(Some(binding), wrong("binding", &why))),
             Ok(denials) => {
                 let denials = denials.into_iter().filter(|it| act(policy, binding, it, warnings));
@@ -106,7 +106,7 @@ fn judge(
 }
 
 /// What a policy says through one binding, for each of the parameters.
-fn through(
+async fn through(
     state: &State,
     seen: Matched,
     policy: &Policy,
@@ -120,7 +120,8 @@ fn through(
             return Ok(Vec::new());
         }
     }
-    let params = params::find(state, policy.param_kind.as_ref(), binding.param_ref.as_ref(), &subject.facts)?;
+    let params =
+        params::find(state, policy.param_kind.as_ref(), binding.param_ref.as_ref(), &subject.facts).await?;
     let (object, old) = subject.seen_as(seen).map_err(text)?;
     let request = subject.facts.request(seen);
     let namespace = namespace_of(state, &subject.facts);

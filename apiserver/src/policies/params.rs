@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 /// The parameters; a policy is evaluated once for each. One that takes none gets null, and so does one whose binding
 /// passes none.
-pub(crate) fn find(
+pub(crate) async fn find(
     state: &State,
     kind: Option<&ParamKind>,
     reference: Option<&ParamRef>,
@@ -36,7 +36,8 @@ pub(crate) fn find(
     if found.is_empty() && reference.parameter_not_found_action.as_deref() == Some("Deny") {
         return Err("no params found for policy binding with `Deny` parameterNotFoundAction".to_owned());
     }
-    found.iter().map(|it| value(kind, it)).collect()
+    let shown = versions::entries(state, kind, found).await.map_err(|error| error.message().to_owned())?;
+    shown.iter().map(|it| value(kind, it)).collect()
 }
 
 fn known(state: &State, kind: &ParamKind) -> Result<Kind, String> {

@@ -3,7 +3,7 @@
 use super::{Rig, rig};
 use serde_json::{Value, json};
 
-const DEFINITIONS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+pub(super) const DEFINITIONS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 const WIDGETS: &str = "/apis/x.io/v1/namespaces/default/widgets";
 
 fn definition() -> Value {
@@ -45,7 +45,7 @@ fn widget(name: &str, spec: &Value) -> Value {
 }
 
 /// Waits until a request is answered with this code: definitions are followed by a task.
-async fn until(rig: &Rig, method: &str, uri: &str, code: u16) -> Value {
+pub(super) async fn until(rig: &Rig, method: &str, uri: &str, code: u16) -> Value {
     for _ in 0..500 {
         let answer = rig.send(method, uri, &Value::Null).await;
         if answer.status.as_u16() == code {

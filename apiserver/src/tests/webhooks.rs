@@ -19,9 +19,9 @@ const GROUP: &str = "/apis/admissionregistration.k8s.io/v1";
 type Answer = dyn Fn(&Value) -> Value + Send + Sync;
 
 /// A webhook; stops when it is dropped.
-struct Hook {
-    port: u16,
-    bundle: String,
+pub(super) struct Hook {
+    pub(super) port: u16,
+    pub(super) bundle: String,
     shared: Arc<Shared>,
     tasks: Tasks,
 }
@@ -40,7 +40,7 @@ impl Drop for Hook {
 }
 
 impl Hook {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let validity = Validity::days(Clock::system().now(), 1);
         let authority = Authority::create("webhooks", validity).unwrap();
         let names = [San::of("127.0.0.1"), San::of("hook.default.svc")];
@@ -60,11 +60,11 @@ impl Hook {
         Self { port, bundle: STANDARD.encode(authority.cert_pem()), shared, tasks }
     }
 
-    fn answer(&self, answer: impl Fn(&Value) -> Value + Send + Sync + 'static) {
+    pub(super) fn answer(&self, answer: impl Fn(&Value) -> Value + Send + Sync + 'static) {
         *self.shared.answer.lock().unwrap() = Arc::new(answer);
     }
 
-    fn seen(&self) -> Vec<Value> {
+    pub(super) fn seen(&self) -> Vec<Value> {
         std::mem::take(&mut self.shared.seen.lock().unwrap())
     }
 

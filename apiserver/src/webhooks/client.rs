@@ -49,6 +49,15 @@ struct Target {
     service: Option<ServiceReference>,
 }
 
+/// How long an answer may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Limit {
+    /// The webhook is told.
+    Told(Duration),
+    /// It is not.
+    Silent(Duration),
+}
+
 /// Why a request on a connection failed.
 enum Broken {
     /// The connection had ended before: another one may do.
@@ -74,14 +83,12 @@ impl Client {
     }
 
     /// Sends a review and gives the body of the answer.
-    pub(crate) async fn post(
-        &self,
-        state: &State,
-        timeout: Duration,
-        review: Bytes,
-    ) -> Result<Bytes, String> {
+    pub(crate) async fn post(&self, state: &State, limit: Limit, review: Bytes) -> Result<Bytes, String> {
         let target = self.target.as_ref().map_err(Clone::clone)?;
-        let target_path = format!("{}?timeout={}s", target.path, timeout.as_secs());
+        let (timeout, target_path) = match limit {
+            Limit::Told(it) => (it, format!("{}?timeout={}s", target.path, it.as_secs())),
+            Limit::Silent(it) => (it, target.path.clone()),
+        };
         let url = format!("https://{}{target_path}", target.authority());
         let failed = |why: String| format!("Post {url:?}: {why}");
         let request = || target.request(&target_path, review.clone());

@@ -8,7 +8,7 @@
 //! Refuses to show webhooks the configurations of webhooks and policies: one that refuses its own removal could never be
 //! removed. Nothing is kept from one request to the next but connections, which carry the server's identity alone.
 
-mod client;
+pub(crate) mod client;
 pub(crate) mod condition;
 pub(crate) mod connect;
 pub(crate) mod index;
@@ -114,8 +114,8 @@ pub(crate) async fn validate(
     if calls.is_empty() && judges.is_empty() {
         return Ok(());
     }
-    let subject = Subject::of(attempt)?;
-    judge(state, &calls, &judges, &subject, warnings).await
+    let mut subject = Subject::of(attempt)?;
+    judge(state, &calls, &judges, &mut subject, warnings).await
 }
 
 /// Admission of what is sent to a subresource and not stored itself: bindings, evictions, token requests, the options of
@@ -148,10 +148,10 @@ async fn admit(
     let index = state.webhooks.now();
     let calls = rounds::calls(state, &facts, &index.mutating);
     let (checks, judges) = (rounds::validating(state, &facts), policies::judges(state, &facts));
-    let mut subject = Subject { facts, object: Some(body), old: None };
+    let mut subject = Subject::posted(facts, body);
     let first = rounds::mutate(state, &calls, None, &mut subject, warnings).await?;
     second(state, &calls, &first.again, &mut subject, warnings).await?;
-    judge(state, &checks, &judges, &subject, warnings).await?;
+    judge(state, &checks, &judges, &mut subject, warnings).await?;
     Ok(subject.object.unwrap_or_default())
 }
 
@@ -163,9 +163,12 @@ async fn judge(
     state: &State,
     calls: &[Call],
     judges: &[(Matched, std::sync::Arc<policies::Policy>)],
-    subject: &Subject<'_>,
+    subject: &mut Subject<'_>,
     warnings: &mut Vec<String>,
 ) -> Result<(), ApiError> {
-    policies::validate(state, judges, subject, warnings)?;
+    for seen in judges.iter().map(|(seen, _)| *seen).chain(calls.iter().map(Call::seen)) {
+        subject.prepare(state, seen).await?;
+    }
+    policies::validate(state, judges, subject, warnings).await?;
     rounds::validate(state, calls, subject, warnings).await
 }

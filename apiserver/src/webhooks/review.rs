@@ -1,5 +1,6 @@
 //! The question to a webhook and its answer: AdmissionReview, and what upstream says of answers that make no sense.
 
+use super::client::Limit;
 use super::index::Hook;
 use super::subject::Subject;
 use crate::state::State;
@@ -50,7 +51,7 @@ pub(crate) async fn ask(
     }
     let uid = state.random.uid();
     let question = question(hook, subject, seen, &uid).map_err(Failure::Unaskable)?;
-    let answer = hook.client.post(state, hook.timeout, question.to_string().into()).await;
+    let answer = hook.client.post(state, Limit::Told(hook.timeout), question.to_string().into()).await;
     let answer = answer.map_err(|why| Failure::Unanswered(format!("failed to call webhook: {why}")))?;
     let invalid = |why: String| Failure::Unanswered(format!("received invalid webhook response: {why}"));
     let verdict = verdict(&answer, hook.version, &uid).map_err(invalid)?;

@@ -63,12 +63,13 @@ pub(crate) async fn mutate(
     let mut round = Round::default();
     for (index, call) in calls.iter().enumerate().filter(|(it, _)| only.is_none_or(|only| only.contains(it)))
     {
+        subject.prepare(state, call.seen).await?;
         if !call.applies(state, subject)? {
             continue;
         }
         let Some(verdict) = call.ask(state, subject, warnings).await? else { continue };
         if let Some(patch) = &verdict.patch
-            && call.patch(subject, patch)?
+            && call.patch(state, subject, patch).await?
         {
             round.changed = true;
             round.again.extend(round.reinvocable.iter().copied());
@@ -116,6 +117,11 @@ pub(crate) fn add_warnings(warnings: &mut Vec<String>, said: Vec<String>) {
 }
 
 impl Call {
+    /// How the webhook knows the resource.
+    pub(crate) fn seen(&self) -> Matched {
+        self.seen
+    }
+
     /// Whether selectors and conditions want the request, too.
     fn applies(&self, state: &State, subject: &Subject<'_>) -> Result<bool, ApiError> {
         let hook = &self.hook;
@@ -163,7 +169,7 @@ impl Call {
     }
 
     /// Applies what the webhook wants changed; says whether anything did.
-    fn patch(&self, subject: &mut Subject<'_>, patch: &[u8]) -> Result<bool, ApiError> {
+    async fn patch(&self, state: &State, subject: &mut Subject<'_>, patch: &[u8]) -> Result<bool, ApiError> {
         if subject.object.is_none() {
             return Err(ApiError::internal(format!(
                 "admission webhook {:?} attempted to modify the object, which is not supported for this operation",
@@ -176,19 +182,21 @@ impl Call {
         let own = subject.facts.resource;
         let next = match subject.facts.sent {
             Some(_) => patched,
-            None => completed(self.seen, own, &patched)?,
+            None => completed(state, self.seen, own, &patched).await?,
         };
         let changed = subject.object.as_ref() != Some(&next);
-        subject.object = Some(next);
+        if changed {
+            subject.replace(next);
+        }
         Ok(changed)
     }
 }
 
 /// A patched object decoded, with defaults, in the version of the request.
-fn completed(seen: Kind, own: Kind, patched: &Value) -> Result<Value, ApiError> {
+async fn completed(state: &State, seen: Kind, own: Kind, patched: &Value) -> Result<Value, ApiError> {
     let json = serde_json::to_vec(patched).map_err(ApiError::internal)?;
     let decoded = body::decode(seen, &json, FieldValidation::Ignore, &mut Vec::new());
     let mut object = decoded.map_err(|error| ApiError::internal(error.message()))?;
     seen.row().strategy.set_defaults(&mut object);
-    Ok(versions::to_served(own, object)?.to_value())
+    Ok(versions::object(state, own, object).await?.to_value())
 }

@@ -10,6 +10,7 @@ use crate::versions;
 use access::UserInfo;
 use api::{ApiError, Kind, Object, Subresource};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// Group, version, and kind or resource.
 pub(crate) type Name = (&'static str, &'static str, &'static str);
@@ -104,6 +105,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) object: Option<Value>,
     /// What is stored; none for creates.
     pub(crate) old: Option<Value>,
+    /// Both in other versions, for those who know the resource in one.
+    seen: BTreeMap<Kind, (Value, Value)>,
 }
 
 impl<'a> Subject<'a> {
@@ -116,22 +119,46 @@ impl<'a> Subject<'a> {
         };
         let object = attempt.object.as_deref().map(shown).transpose()?;
         let old = attempt.old.map(shown).transpose()?;
-        Ok(Self { facts, object, old })
+        Ok(Self { facts, object, old, seen: BTreeMap::new() })
     }
 
-    /// The objects as a webhook sees them that knows the resource as `seen`.
+    /// What is posted and not stored itself.
+    pub(crate) fn posted(facts: Facts<'a>, body: Value) -> Self {
+        Self { facts, object: Some(body), old: None, seen: BTreeMap::new() }
+    }
+
+    /// Puts another object in place of what is judged.
+    pub(crate) fn replace(&mut self, object: Value) {
+        self.object = Some(object);
+        self.seen.clear();
+    }
+
+    /// Makes the objects ready to be seen in a version, which may take a conversion.
+    pub(crate) async fn prepare(&mut self, state: &State, seen: Kind) -> Result<(), ApiError> {
+        let own = self.facts.resource;
+        if seen == own || self.facts.sent.is_some() || self.seen.contains_key(&seen) {
+            return Ok(());
+        }
+        let object = converted(state, self.object.as_ref(), own, seen).await?;
+        let old = converted(state, self.old.as_ref(), own, seen).await?;
+        self.seen.insert(seen, (object, old));
+        Ok(())
+    }
+
+    /// The objects as a webhook sees them that knows the resource as `seen`, once they have been prepared.
     pub(crate) fn seen_as(&self, seen: Kind) -> Result<(Value, Value), ApiError> {
-        let convert = |value: &Option<Value>| match value {
-            None => Ok(Value::Null),
-            Some(value) if seen == self.facts.resource || self.facts.sent.is_some() => Ok(value.clone()),
-            Some(value) => converted(value, self.facts.resource, seen),
-        };
-        Ok((convert(&self.object)?, convert(&self.old)?))
+        let own = seen == self.facts.resource || self.facts.sent.is_some();
+        match self.seen.get(&seen) {
+            Some(prepared) if !own => Ok(prepared.clone()),
+            None if !own => Err(ApiError::internal("the object was not converted before it was judged")),
+            _ => Ok((self.object.clone().unwrap_or_default(), self.old.clone().unwrap_or_default())),
+        }
     }
 }
 
-/// An object of one version in another.
-fn converted(value: &Value, from: Kind, to: Kind) -> Result<Value, ApiError> {
+/// An object of one version in another; null if there is none.
+async fn converted(state: &State, value: Option<&Value>, from: Kind, to: Kind) -> Result<Value, ApiError> {
+    let Some(value) = value else { return Ok(Value::Null) };
     let object = from.decode_value(value.clone()).map_err(ApiError::internal)?;
-    Ok(versions::to_served(to, object)?.to_value())
+    Ok(versions::object(state, to, object).await?.to_value())
 }

@@ -182,6 +182,11 @@ pub trait Strategy: Sync {
     fn encoding(&self) -> Option<StoredAs> {
         None
     }
+    /// Whether the versions of the kind differ in more than their name, so that somebody has to be asked what an object
+    /// is in another one.
+    fn is_converted(&self) -> bool {
+        false
+    }
     /// See [`Behaviour::set_defaults`].
     fn set_defaults(&self, _object: &mut Object) {}
     /// See [`Behaviour::prepare_create`].

@@ -14,6 +14,7 @@ use crate::set::Set;
 use crate::typed::{Duplicates, field_set, merge, remove_items, validate, with_declared_fields};
 use crate::update::{Change, UNOWNED, update};
 use crate::value::same;
+use crate::versions::{Changes, Shown, Unconverted, Versions, shown};
 use crate::{Apply, Force};
 
 /// Who owns the fields of an object that nobody applied to before and whose ownership was not tracked.
@@ -46,15 +47,19 @@ pub(crate) fn object_text(object: &Value) -> String {
 }
 
 /// The object that a configuration makes of the live one, which comes without its entries.
-pub(crate) fn apply_to_live<S: Schema>(
+pub(crate) fn apply_to_live<V: Versions>(
     live: &Value,
     entries: &[ManagedFieldsEntry],
     config: &Value,
-    schema: S,
+    versions: &V,
     request: &Apply<'_>,
 ) -> Result<(Value, Vec<Outcome>), Error> {
+    let schema = versions.own();
     let unwritten = schema.unwritten();
     let mut managers = owners_before(live, &unwritten, entries, schema, request)?;
+    let version = request.write.api_version;
+    let others = shown(live, &managers, versions, version)?;
+    managers.settle(live, schema, &others);
     let id = Id::new(request.write.manager, Operation::Apply, "", request.write.subresource);
     let last = managers.find(&id).cloned();
     let mut set = field_set(config, schema);
@@ -65,18 +70,33 @@ pub(crate) fn apply_to_live<S: Schema>(
 
     let merged = merge(live, config, schema).map_err(Error::Merge)?;
     let object = match &last {
-        Some(last) => prune(merged, &last.set, &managers, schema),
+        Some(last) => prune(merged, last, &managers, versions, version)?,
         None => merged,
     };
     let change = Change::between(live, &object, schema, request.write.ignored).map_err(Error::Compare)?;
+    let others_after = shown_alike(&object, &others, versions)?;
+    let changes = Changes::with(change, &others, &others_after, &request.write).map_err(Error::Compare)?;
     if request.force == Force::No {
-        refuse_conflicts(&managers, &change.written, &id, live, schema, request)?;
+        refuse_conflicts(&managers, &changes, &id, live, schema, request)?;
     }
-    managers.lose(&change.touched, Some(&id));
+    managers.lose(&changes, Some(&id));
     let unchanged = last.filter(|_| same(live, &object));
     own(&mut managers, applier(id, set.difference(&UNOWNED), request), unchanged);
     let outcomes = encode(managers);
     Ok((object, outcomes))
+}
+
+/// An object in the same versions as another.
+fn shown_alike<V: Versions>(
+    object: &Value,
+    like: &[Shown<V::Schema>],
+    versions: &V,
+) -> Result<Vec<Shown<V::Schema>>, Unconverted> {
+    let each = like.iter().map(|it| {
+        let object = versions.convert(object, &it.version)?;
+        Ok(Shown { version: it.version.clone(), schema: it.schema, object })
+    });
+    each.collect()
 }
 
 /// The managers as they are before the apply.
@@ -93,9 +113,9 @@ fn owners_before<'a, S: Schema>(
     if managers.0.is_empty() {
         let change =
             Change::between(unwritten, live, schema, request.write.ignored).map_err(Error::Compare)?;
-        update(&mut managers, change, BEFORE_FIRST_APPLY, &request.write);
+        update(&mut managers, change.into(), BEFORE_FIRST_APPLY, &request.write);
     }
-    managers.settle(live, schema, request.write.served);
+    managers.retain_served(request.write.served);
     Ok(managers)
 }
 
@@ -121,13 +141,13 @@ fn own<'a>(managers: &mut Managers<'a>, mut applier: Manager<'a>, unchanged: Opt
 
 fn refuse_conflicts<S: Schema>(
     managers: &Managers<'_>,
-    written: &Set<'_>,
+    changes: &Changes<'_>,
     id: &Id<'_>,
     live: &Value,
     schema: S,
     request: &Apply<'_>,
 ) -> Result<(), Error> {
-    let mut disputes = managers.disputes(written, id);
+    let mut disputes = managers.disputes(changes, id);
     if disputes.is_empty() {
         return Ok(());
     }
@@ -145,19 +165,85 @@ fn refuse_conflicts<S: Schema>(
 /// Takes out what the manager applied last time, does not apply now, and nobody else owns.
 ///
 /// Taking out the last set takes more than that: whole objects that hold other fields. So what anybody owns is added
-/// back, and then everything that the last set does not have.
-fn prune<S: Schema>(merged: Value, last: &Set<'_>, managers: &Managers<'_>, schema: S) -> Value {
-    if last.is_empty() {
-        return merged;
+/// back, version by version, and then everything that the last set does not have. Sets speak of the object in the
+/// version of their managers; the last set's own comes first, since what is required there may be what is converted.
+fn prune<V: Versions>(
+    merged: Value,
+    last: &Manager<'_>,
+    managers: &Managers<'_>,
+    versions: &V,
+    own: &str,
+) -> Result<Value, Unconverted> {
+    if last.set.is_empty() {
+        return Ok(merged);
     }
-    let without = |set: &Set<'_>| remove_items(&merged, set, schema);
-    let all = with_declared_fields(field_set(&merged, schema), schema);
-    let missing_in = |value: &Value| {
-        let there = with_declared_fields(field_set(value, schema), schema);
-        all.clone().difference(&there)
+    // What nothing is known of counts as the version that is written.
+    let known = |version: &str| -> String {
+        if versions.other(version).is_some() { version.to_owned() } else { own.to_owned() }
     };
-    let last = with_declared_fields(last.clone(), schema);
-    let owned = with_declared_fields(managers.all_paths(), schema);
-    let with_owned = without(&missing_in(&without(&last)).difference(&owned));
-    without(&missing_in(&with_owned).intersection(&last))
+    let first = known(&last.api_version);
+    let mut names: Vec<String> = managers.0.iter().map(|it| known(&it.api_version)).collect();
+    names.sort_by_key(|it| (*it != first, it.clone()));
+    names.dedup();
+    let merged = At::of(merged, own).to(&first, versions)?;
+    let (mut whole, mut pruned) = (merged.clone(), merged.clone());
+    pruned.value = remove(&merged, last.set.clone(), versions);
+    for name in &names {
+        let owned = managers.paths_in(|it| known(it) == *name);
+        whole = whole.to(name, versions)?;
+        pruned = add_back(&whole, pruned.to(name, versions)?, owned, versions);
+    }
+    let pruned = pruned.to(&first, versions)?;
+    let schema = merged.schema(versions);
+    let last = with_declared_fields(last.set.clone(), schema);
+    let value = remove_items(&merged.value, &missing(&merged, &pruned, versions).intersection(&last), schema);
+    Ok(At { value, ..merged }.to(own, versions)?.value)
+}
+
+/// An object in a version.
+#[derive(Clone)]
+struct At {
+    value: Value,
+    version: String,
+    /// The version that is written.
+    own: String,
+}
+
+impl At {
+    fn of(value: Value, own: &str) -> Self {
+        At { value, version: own.to_owned(), own: own.to_owned() }
+    }
+
+    fn to<V: Versions>(self, version: &str, versions: &V) -> Result<Self, Unconverted> {
+        if self.version == version {
+            return Ok(self);
+        }
+        let value = versions.convert(&self.value, version)?;
+        Ok(At { value, version: version.to_owned(), own: self.own })
+    }
+
+    fn schema<V: Versions>(&self, versions: &V) -> V::Schema {
+        let other = if self.version == self.own { None } else { versions.other(&self.version) };
+        other.unwrap_or_else(|| versions.own())
+    }
+}
+
+fn remove<V: Versions>(from: &At, set: Set<'_>, versions: &V) -> Value {
+    let schema = from.schema(versions);
+    remove_items(&from.value, &with_declared_fields(set, schema), schema)
+}
+
+/// What the whole object has and a part of it has not.
+fn missing<'a, V: Versions>(whole: &'a At, part: &'a At, versions: &V) -> Set<'a> {
+    let schema = whole.schema(versions);
+    let declared = |value: &'a Value| with_declared_fields(field_set(value, schema), schema);
+    declared(&whole.value).difference(&declared(&part.value))
+}
+
+/// The part with everything of the whole that is owned.
+fn add_back<V: Versions>(whole: &At, part: At, owned: Set<'_>, versions: &V) -> At {
+    let schema = whole.schema(versions);
+    let owned = with_declared_fields(owned, schema);
+    let value = remove_items(&whole.value, &missing(whole, &part, versions).difference(&owned), schema);
+    At { value, ..part }
 }

@@ -67,6 +67,9 @@ pub enum Error {
     /// The configuration says who owns what.
     #[error("metadata.managedFields must be nil")]
     ManagedFields,
+    /// Some of the managed fields speak of a version in which the object is not at hand.
+    #[error(transparent)]
+    Unconverted(#[from] crate::versions::Unconverted),
     /// The live object's managed fields cannot be read.
     #[error("failed to decode managed fields")]
     Decode(#[from] DecodeError),
@@ -117,6 +120,7 @@ impl Error {
             Error::OtherType(_) | Error::ManagedFields => Class::Malformed,
             Error::Conflict(_) => Class::Conflict,
             Error::Decode(_)
+            | Error::Unconverted(_)
             | Error::Configuration { .. }
             | Error::Live { .. }
             | Error::Merge(_)

@@ -6,8 +6,7 @@
 //! come to own something. Values stay untyped, because a round trip through the types would add what the sender left
 //! out, and so would own it.
 //!
-//! Refuses to convert between versions: the sets of managers that wrote another served version are read as though they
-//! spoke of the version at hand. Refuses to default, to validate beyond what merging needs, and to know a clock.
+//! Refuses to convert between versions, but says what it needs converted ([`Versions`]). Refuses to default, to validate beyond what merging needs, and to know a clock.
 
 mod apply;
 mod conflict;
@@ -22,6 +21,7 @@ mod set;
 pub mod typed;
 mod update;
 mod value;
+mod versions;
 
 #[cfg(test)]
 mod tests;
@@ -35,9 +35,11 @@ pub use managers::Operation;
 pub use path::{PathElement, path_text};
 pub use schema::{BuiltIn, Deduced, Schema};
 pub use set::Set;
+pub use versions::{Unconverted, Versions};
 
 use managed_fields::{assemble, decode, encode, entries_of, is_reset, with_entries};
 use update::Change;
+use versions::{Changes, shown};
 
 /// A write, as ownership sees it.
 #[derive(Clone)]
@@ -103,51 +105,56 @@ impl Owners {
 ///
 /// An existing object whose owners are not tracked, or were just forgotten, stays so until somebody applies to it. A
 /// write that the comparison cannot follow keeps the live object's entries. What `new` itself carries is not looked at.
-pub fn ownership_after_write<S: Schema>(
+pub fn ownership_after_write<V: Versions>(
     live: Option<&Value>,
     new: &Value,
     mut owners: Owners,
-    schema: S,
+    versions: V,
     write: &Write<'_>,
-) -> Vec<ManagedFieldsEntry> {
+) -> Result<Vec<ManagedFieldsEntry>, Unconverted> {
+    let schema = versions.own();
     let sent = owners.sent_through(write.subresource);
     if sent.as_deref().is_some_and(is_reset) {
         owners.live.clear();
     }
     let unwritten = if live.is_none() { schema.unwritten() } else { Value::Null };
     let before = live.unwrap_or(&unwritten);
-    let Ok(change) = Change::between(before, new, schema, write.ignored) else { return owners.live };
+    let Ok(change) = Change::between(before, new, schema, write.ignored) else { return Ok(owners.live) };
     let sent = sent.filter(|sent| !is_reset(sent) && *sent != owners.live);
     if change.touched.is_empty() && sent.is_none() {
-        return owners.live;
+        return Ok(owners.live);
     }
     let readable = sent.as_deref().and_then(|sent| decode(sent).ok());
     let is_sent = readable.is_some();
     let mut managers = readable.unwrap_or_else(|| decode(&owners.live).unwrap_or_default());
     if managers.0.is_empty() && live.is_some() {
-        return Vec::new();
+        return Ok(Vec::new());
     }
-    managers.settle(before, schema, write.served);
-    update::update(&mut managers, change, write.manager, write);
+    managers.retain_served(write.served);
+    let others = shown(before, &managers, &versions, write.api_version)?;
+    let others_after = shown(new, &managers, &versions, write.api_version)?;
+    let Ok(changes) = Changes::with(change, &others, &others_after, write) else { return Ok(owners.live) };
+    managers.settle(before, schema, &others);
+    update::update(&mut managers, changes, write.manager, write);
     let outcomes = encode(managers);
     let entries = sent.filter(|_| is_sent).unwrap_or(owners.live);
-    assemble(entries, outcomes)
+    Ok(assemble(entries, outcomes))
 }
 
 /// Applies a configuration: to the live object, or as a new one.
 ///
 /// The answer carries its managed fields; it is none if the apply changes nothing, not even who owns what. Fields that
 /// the server sets (uid, resourceVersion, defaults) are left to the server.
-pub fn apply<S: Schema>(
+pub fn apply<V: Versions>(
     live: Option<&Value>,
     config: &Value,
-    schema: S,
+    versions: V,
     request: &Apply<'_>,
 ) -> Result<Option<Value>, Error> {
-    apply::check(config, schema, request)?;
+    apply::check(config, versions.own(), request)?;
     let entries = live.map(entries_of).transpose()?.flatten().unwrap_or_default();
     let base = live.map_or_else(|| Value::Object(Map::new()), |live| with_entries(live.clone(), &[]));
-    let (mut object, outcomes) = apply::apply_to_live(&base, &entries, config, schema, request)?;
+    let (mut object, outcomes) = apply::apply_to_live(&base, &entries, config, &versions, request)?;
     last_applied::refresh(&mut object, config, request);
     let owned = assemble(entries.clone(), outcomes);
     let is_same = live.is_some() && value::same(&base, &object) && owned == entries;

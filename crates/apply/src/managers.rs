@@ -14,6 +14,7 @@ use crate::path::PathElement;
 use crate::schema::Schema;
 use crate::set::Set;
 use crate::typed::fit;
+use crate::versions::{Changes, Shown};
 
 /// How a manager came to own fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -88,13 +89,19 @@ impl<'a> Managers<'a> {
         }
     }
 
-    /// Makes the sets fit for use: those of versions that are gone are dropped, those of an older type are fitted.
-    pub(crate) fn settle<S: Schema>(&mut self, live: &'a Value, schema: S, served: &dyn Fn(&str) -> bool) {
+    /// Drops the managers of versions that are gone.
+    pub(crate) fn retain_served(&mut self, served: &dyn Fn(&str) -> bool) {
         self.0.retain(|manager| served(&manager.api_version));
+    }
+
+    /// Fits the sets to types that have changed since they were written.
+    pub(crate) fn settle<S: Schema>(&mut self, live: &'a Value, schema: S, others: &'a [Shown<S>]) {
         if !S::MAY_HAVE_CHANGED {
             return;
         }
         for manager in &mut self.0 {
+            let other = others.iter().find(|it| it.version == manager.api_version);
+            let (live, schema) = other.map_or((live, schema), |it| (&it.object, it.schema));
             let fitted = fit(manager.set.clone(), live, schema);
             if fitted != manager.set {
                 (manager.set, manager.entry) = (fitted, None);
@@ -102,24 +109,25 @@ impl<'a> Managers<'a> {
         }
     }
 
-    /// Takes paths from every manager but one.
-    pub(crate) fn lose(&mut self, paths: &Set<'_>, except: Option<&Id<'_>>) {
+    /// Takes what was touched from every manager but one.
+    pub(crate) fn lose(&mut self, changes: &Changes<'_>, except: Option<&Id<'_>>) {
         self.0.retain_mut(|manager| {
-            if Some(&manager.id) != except && manager.set.subtract(paths) {
+            let touched = changes.touched(&manager.api_version);
+            if Some(&manager.id) != except && manager.set.subtract(touched) {
                 manager.entry = None;
             }
             !manager.set.is_empty()
         });
     }
 
-    /// Which of the paths belong to others than this manager, in the order of messages.
-    pub(crate) fn disputes(&self, paths: &Set<'_>, own: &Id<'_>) -> Vec<Dispute> {
+    /// What of the written belongs to others than this manager, in the order of messages.
+    pub(crate) fn disputes(&self, changes: &Changes<'_>, own: &Id<'_>) -> Vec<Dispute> {
         let mut others: Vec<_> = self.0.iter().filter(|manager| manager.id != *own).collect();
         others.sort_by(|left, right| left.id.cmp(&right.id));
         let mut disputes = Vec::new();
         for other in others {
             let manager = describe(&other.id);
-            other.set.intersection(paths).for_each(|path| {
+            other.set.intersection(changes.written(&other.api_version)).for_each(|path| {
                 let path = path.iter().cloned().map(|element| element.into_owned()).collect();
                 disputes.push(Dispute { manager: manager.clone(), path });
             });
@@ -127,8 +135,9 @@ impl<'a> Managers<'a> {
         disputes
     }
 
-    /// Everything that anybody owns.
-    pub(crate) fn all_paths(&self) -> Set<'a> {
-        self.0.iter().fold(Set::new(), |all, manager| all.union(manager.set.clone()))
+    /// Everything that anybody owns whose version is this one, as `same` says.
+    pub(crate) fn paths_in(&self, same: impl Fn(&str) -> bool) -> Set<'a> {
+        let those = self.0.iter().filter(|it| same(&it.api_version));
+        those.fold(Set::new(), |all, manager| all.union(manager.set.clone()))
     }
 }

@@ -4,7 +4,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{FieldsV1, ManagedFieldsEntr
 use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::*;
+use super::{
+    Apply, BuiltIn, Conflict, Conflicts, Deduced, Force, Owners, Set, Unconverted, Versions, Write,
+    managed_fields,
+};
 
 fn at(second: i64) -> Time {
     Time(Timestamp::from_second(second).expect("a time"))
@@ -23,6 +26,16 @@ fn write(manager: &str, second: i64) -> Write<'_> {
 
 fn deployment() -> BuiltIn {
     BuiltIn::kind("apps", "v1", "Deployment").expect("a built-in kind")
+}
+
+fn ownership_after_write<V: Versions>(
+    live: Option<&Value>,
+    new: &Value,
+    owners: Owners,
+    versions: V,
+    write: &Write<'_>,
+) -> Vec<ManagedFieldsEntry> {
+    super::ownership_after_write(live, new, owners, versions, write).expect("everything is at hand")
 }
 
 fn object(spec: Value) -> Value {
@@ -239,4 +252,101 @@ fn conflicts_are_told_in_upstreams_words() {
         more.to_string(),
         "Apply failed with 3 conflicts: conflicts with \"a\":\n- .x\n- .y\nconflicts with \"b\" using v1:\n- .z"
     );
+}
+
+/// Two versions that call one field differently: `.spec.size` and `.spec.width`.
+struct Two<'a>(&'a [(Value, Value)]);
+
+impl Versions for Two<'_> {
+    type Schema = Deduced;
+
+    fn own(&self) -> Deduced {
+        Deduced
+    }
+
+    fn other(&self, _version: &str) -> Option<Deduced> {
+        Some(Deduced)
+    }
+
+    fn convert(&self, object: &Value, version: &str) -> Result<Value, Unconverted> {
+        let known = self.0.iter().find(|(from, to)| from == object && to["apiVersion"] == version);
+        let missing = || Unconverted { object: Box::new(object.clone()), version: version.to_owned() };
+        known.map(|(_, to)| to.clone()).ok_or_else(missing)
+    }
+}
+
+fn other_version(object: &Value, version: &str) -> Value {
+    let mut other = object.clone();
+    other["apiVersion"] = version.into();
+    let (from, to) = if version == "x.io/v2" { ("size", "width") } else { ("width", "size") };
+    if let Some(value) = other["spec"].as_object_mut().and_then(|it| it.remove(from)) {
+        other["spec"][to] = value;
+    }
+    other
+}
+
+/// Converts what is asked for until nothing is, as a server does.
+fn converting<T>(mut attempt: impl FnMut(Two<'_>) -> Result<T, Unconverted>) -> T {
+    let mut known = Vec::new();
+    loop {
+        match attempt(Two(&known)) {
+            Ok(it) => return it,
+            Err(it) => {
+                let made = other_version(&it.object, &it.version);
+                known.push((*it.object, made));
+                assert!(known.len() < 20, "the same is asked for again and again");
+            }
+        }
+    }
+}
+
+fn widget(version: &str, spec: Value) -> Value {
+    json!({ "apiVersion": version, "kind": "Widget", "metadata": { "name": "a" }, "spec": spec })
+}
+
+fn of_version(version: &str, entry: ManagedFieldsEntry) -> ManagedFieldsEntry {
+    ManagedFieldsEntry { api_version: Some(version.into()), ..entry }
+}
+
+#[test]
+fn managers_are_compared_in_their_own_version() {
+    let live = widget("x.io/v1", json!({ "size": 1, "color": "red" }));
+    let fields = || json!({ "f:spec": { "f:color": {}, "f:width": {} } });
+    let entries = [of_version("x.io/v2", entry("ana", "Update", 5, fields()))];
+    let write = Write { api_version: "x.io/v1", ..write("ben", 20) };
+    let after = |new: &Value| {
+        converting(|it| super::ownership_after_write(Some(&live), new, owners(&entries), it, &write))
+    };
+    // What only `size` shows in this version is Ana's `width` in hers.
+    let after = after(&widget("x.io/v1", json!({ "size": 2, "color": "red" })));
+    let rest = of_version("x.io/v2", entry("ana", "Update", 5, json!({ "f:spec": { "f:color": {} } })));
+    let own = of_version("x.io/v1", entry("ben", "Update", 20, json!({ "f:spec": { "f:size": {} } })));
+    assert_eq!(after, [rest, own]);
+}
+
+#[test]
+fn appliers_keep_their_fields_when_they_go_to_another_version() {
+    let fields = json!({ "f:spec": { "f:color": {}, "f:size": {} } });
+    let applied = of_version("x.io/v1", entry("ana", "Apply", 5, fields));
+    let live = widget("x.io/v2", json!({ "width": 1, "color": "red" }));
+    let live = managed_fields::with_entries(live, &[applied]);
+    let write = Write { api_version: "x.io/v2", ..write("ana", 20) };
+    let config = widget("x.io/v2", json!({ "width": 1 }));
+    let apply = |config: &Value, write: &Write<'_>| {
+        let request = Apply { write: write.clone(), kind: "Widget", force: Force::No };
+        converting(|it| match super::apply(Some(&live), config, it, &request) {
+            Err(crate::Error::Unconverted(it)) => Err(it),
+            other => Ok(other.map_err(|it| it.to_string())),
+        })
+    };
+    // The colour is no longer applied and goes; the width stays, though it was `size` when it was applied.
+    let object = apply(&config, &write).unwrap().unwrap();
+    assert_eq!(object["spec"], json!({ "width": 1 }));
+    let entries = managed_fields::entries_of(&object).unwrap().unwrap();
+    let expect = entry("ana", "Apply", 20, json!({ "f:spec": { ".": {}, "f:width": {} } }));
+    assert_eq!(entries, [of_version("x.io/v2", expect)]);
+    // Somebody else's `width` is in conflict with Ana's `size`, which is named as she knows it.
+    let config = widget("x.io/v2", json!({ "width": 7 }));
+    let refused = apply(&config, &Write { manager: "ben", ..write }).unwrap_err();
+    assert_eq!(refused, "Apply failed with 1 conflict: conflict with \"ana\": .spec.size");
 }

@@ -11,6 +11,7 @@ use crate::managers::{Id, Manager, Managers, Operation};
 use crate::schema::Schema;
 use crate::set::Set;
 use crate::typed::compare;
+use crate::versions::Changes;
 
 /// What nobody owns: the object's identity, and what the server alone writes.
 pub(crate) static UNOWNED: LazyLock<Set<'static>> = LazyLock::new(|| {
@@ -61,11 +62,12 @@ impl<'a> Change<'a> {
 /// Enters a plain write into the managers.
 pub(crate) fn update<'a>(
     managers: &mut Managers<'a>,
-    change: Change<'a>,
+    changes: Changes<'a>,
     writer: &'a str,
     write: &Write<'a>,
 ) {
-    managers.lose(&change.touched, None);
+    managers.lose(&changes, None);
+    let change = changes.own;
     if !change.written.is_empty() {
         let id = Id::new(writer, Operation::Update, write.api_version, write.subresource);
         let previous = managers.find(&id).map(|manager| manager.set.clone()).unwrap_or_default();

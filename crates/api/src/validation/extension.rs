@@ -9,7 +9,9 @@ use k8s_openapi::api::admissionregistration::v1::{
     MutatingWebhookConfiguration, RuleWithOperations, ValidatingWebhookConfiguration, WebhookClientConfig,
 };
 use k8s_openapi::api::certificates::v1::CertificateSigningRequest;
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceConversion, CustomResourceDefinition,
+};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use std::collections::BTreeSet;
 
@@ -43,12 +45,53 @@ pub fn definition(definition: &CustomResourceDefinition) -> Errors {
             errors.push(Error::required(&path, "schemas are required"));
         }
     }
+    conversion(&mut errors, &path.child("conversion"), spec.conversion.as_ref());
     if spec.versions.iter().filter(|it| it.storage).count() != 1 {
         let names: Vec<&str> = spec.versions.iter().map(|it| it.name.as_str()).collect();
         let detail = "must have exactly one version marked as storage version";
         errors.push(Error::invalid(&versions, names.join(","), detail));
     }
     errors
+}
+
+fn conversion(errors: &mut Errors, path: &Path, conversion: Option<&CustomResourceConversion>) {
+    let Some(conversion) = conversion else { return };
+    one_of(errors, &path.child("strategy"), Some(&conversion.strategy), &["None", "Webhook"]);
+    let (config, versions) = (path.child("webhookClientConfig"), path.child("conversionReviewVersions"));
+    let webhook = conversion.webhook.as_ref();
+    if conversion.strategy != "Webhook" {
+        if webhook.is_some() {
+            let detail = "should not be set when strategy is not set to Webhook";
+            errors.push(Error::forbidden(&config, detail));
+        }
+        return;
+    }
+    match webhook.and_then(|it| it.client_config.as_ref()) {
+        None => errors.push(Error::required(&config, "required when strategy is set to Webhook")),
+        Some(it) => {
+            let service = it.service.as_ref().map(|it| (it.name.as_str(), it.namespace.as_str()));
+            reachable(errors, &config, it.url.as_deref(), service);
+        }
+    }
+    review_versions(errors, &versions, webhook.map_or(&[], |it| &it.conversion_review_versions));
+}
+
+/// The server speaks one version of the review, so that one has to be among them.
+fn review_versions(errors: &mut Errors, path: &Path, versions: &[String]) {
+    if versions.is_empty() {
+        errors.push(Error::required(path, ""));
+        return;
+    }
+    let mut seen = BTreeSet::new();
+    for (index, version) in versions.iter().enumerate() {
+        match seen.insert(version) {
+            true => all(errors, &path.index(index), version, names::dns_1035_label(version)),
+            false => errors.push(Error::invalid(&path.index(index), version.as_str(), "duplicate version")),
+        }
+    }
+    if !versions.iter().any(|it| it == "v1") {
+        errors.push(Error::invalid(path, shown(&versions), "must include at least one of v1"));
+    }
 }
 
 fn definition_names(errors: &mut Errors, path: &Path, definition: &CustomResourceDefinition) {
@@ -197,17 +240,23 @@ fn webhook_rule(errors: &mut Errors, path: &Path, rule: &RuleWithOperations) {
 }
 
 fn client(errors: &mut Errors, path: &Path, client: &WebhookClientConfig) {
-    match (&client.url, &client.service) {
+    let service = client.service.as_ref().map(|it| (it.name.as_str(), it.namespace.as_str()));
+    reachable(errors, path, client.url.as_deref(), service);
+}
+
+/// Where a webhook answers: at a URL, or at a service with this name in this namespace.
+fn reachable(errors: &mut Errors, path: &Path, url: Option<&str>, service: Option<(&str, &str)>) {
+    match (url, service) {
         (None, None) | (Some(_), Some(_)) => {
             errors.push(Error::required(path, "exactly one of url or service is required"));
         }
         (Some(url), None) if !url.starts_with("https://") => {
             let detail = "'https' is the only allowed URL scheme; desired format: https://host[/path]";
-            errors.push(Error::invalid(&path.child("url"), url.as_str(), detail));
+            errors.push(Error::invalid(&path.child("url"), url, detail));
         }
         (Some(_), None) => {}
-        (None, Some(service)) => {
-            for (name, value) in [("name", &service.name), ("namespace", &service.namespace)] {
+        (None, Some((name, namespace))) => {
+            for (name, value) in [("name", name), ("namespace", namespace)] {
                 if value.is_empty() {
                     let detail = format!("service {name} is required");
                     errors.push(Error::required(&path.child("service").child(name), detail));

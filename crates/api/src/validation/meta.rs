@@ -40,6 +40,14 @@ pub fn validate(kind: Kind, meta: &ObjectMeta) -> Errors {
     errors
 }
 
+/// What is wrong with labels and annotations.
+pub fn validate_labels(meta: &ObjectMeta) -> Errors {
+    let (mut errors, path) = (Errors::new(), Path::new("metadata"));
+    labels(&mut errors, &path.child("labels"), meta.labels.as_ref());
+    annotations(&mut errors, &path.child("annotations"), meta.annotations.as_ref());
+    errors
+}
+
 /// What is wrong with a change of metadata, besides [`validate`].
 pub fn validate_update(new: &ObjectMeta, old: &ObjectMeta) -> Errors {
     let path = Path::new("metadata");

@@ -97,7 +97,8 @@ impl Story {
         let new = self.whole(part);
         let owners = Owners::of(self.object.as_ref(), &new);
         let write = self.write(manager);
-        let entries = apply::ownership_after_write(self.object.as_ref(), &new, owners, self.schema(), &write);
+        let entries = apply::ownership_after_write(self.object.as_ref(), &new, owners, self.schema(), &write)
+            .expect("there is one version");
         self.object = Some(apply::managed_fields::with_entries(new, &entries));
     }
 
