@@ -97,6 +97,10 @@ impl Behaviour for ValidatingAdmissionPolicyStrategy {
         spec.match_constraints.iter_mut().for_each(default_match);
     }
 
+    fn validate(policy: &ValidatingAdmissionPolicy) -> Errors {
+        crate::validation::admission::policy(policy)
+    }
+
     fn prepare_create(policy: &mut ValidatingAdmissionPolicy) {
         observe(policy, policy.metadata.generation);
     }
@@ -131,6 +135,10 @@ impl Behaviour for ValidatingAdmissionPolicyBindingStrategy {
 
     fn set_defaults(binding: &mut ValidatingAdmissionPolicyBinding) {
         binding.spec.match_resources.iter_mut().for_each(default_match);
+    }
+
+    fn validate(binding: &ValidatingAdmissionPolicyBinding) -> Errors {
+        crate::validation::admission::binding(binding)
     }
 
     fn cells(binding: &ValidatingAdmissionPolicyBinding, now: Timestamp) -> Vec<Value> {

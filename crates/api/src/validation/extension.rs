@@ -4,7 +4,7 @@
 use crate::field::{Error, Errors, Path};
 use crate::meta;
 use crate::validation::common::{all, label_selector, one_of, optional_one_of, required, shown};
-use crate::validation::names;
+use crate::validation::{admission, names};
 use k8s_openapi::api::admissionregistration::v1::{
     MutatingWebhookConfiguration, RuleWithOperations, ValidatingWebhookConfiguration, WebhookClientConfig,
 };
@@ -199,7 +199,17 @@ fn one_webhook(errors: &mut Errors, path: &Path, webhook: &Webhook<'_>) {
     let versions = path.child("admissionReviewVersions");
     if webhook.versions.is_empty() {
         errors.push(Error::required(&versions, "must specify one of v1, v1beta1"));
-    } else if !webhook.versions.iter().any(|it| it == "v1" || it == "v1beta1") {
+    }
+    let mut seen = BTreeSet::new();
+    for (index, version) in webhook.versions.iter().enumerate() {
+        match seen.insert(version) {
+            true => all(errors, &versions.index(index), version, names::dns_1035_label(version)),
+            false => {
+                errors.push(Error::invalid(&versions.index(index), version.as_str(), "duplicate version"))
+            }
+        }
+    }
+    if !webhook.versions.is_empty() && !webhook.versions.iter().any(|it| it == "v1" || it == "v1beta1") {
         let detail = "must include at least one of v1, v1beta1";
         errors.push(Error::invalid(&versions, shown(&webhook.versions), detail));
     }
@@ -216,27 +226,9 @@ fn one_webhook(errors: &mut Errors, path: &Path, webhook: &Webhook<'_>) {
         }
     }
     for (index, rule) in webhook.rules.iter().enumerate() {
-        webhook_rule(errors, &path.child("rules").index(index), rule);
+        admission::rule(errors, &path.child("rules").index(index), rule);
     }
     client(errors, &path.child("clientConfig"), webhook.client);
-}
-
-fn webhook_rule(errors: &mut Errors, path: &Path, rule: &RuleWithOperations) {
-    for (name, list) in [
-        ("apiGroups", &rule.api_groups),
-        ("apiVersions", &rule.api_versions),
-        ("resources", &rule.resources),
-        ("operations", &rule.operations),
-    ] {
-        if list.as_ref().is_none_or(Vec::is_empty) {
-            errors.push(Error::required(&path.child(name), ""));
-        }
-    }
-    for (index, operation) in rule.operations.iter().flatten().enumerate() {
-        let known = ["*", "CONNECT", "CREATE", "DELETE", "UPDATE"];
-        one_of(errors, &path.child("operations").index(index), Some(operation), &known);
-    }
-    optional_one_of(errors, &path.child("scope"), rule.scope.as_deref(), &["*", "Cluster", "Namespaced"]);
 }
 
 fn client(errors: &mut Errors, path: &Path, client: &WebhookClientConfig) {

@@ -3,6 +3,7 @@
 //! Start at [`meta`], which every kind passes; then [`pod`]. [`names`] holds the formats. A kind's rules are called
 //! from its strategy. Whether other objects exist is not asked here: that is admission's or a controller's.
 
+pub mod admission;
 pub mod autoscaling;
 pub mod batch;
 pub mod cluster;

@@ -344,3 +344,93 @@ fn extensions() {
     check(&good, json!({}), &[]);
     check(&good, json!({"webhooks": [hook, hook]}), &["webhooks[1].name Duplicate"]);
 }
+
+fn policy() -> Value {
+    let rules = json!([{ "apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"] }]);
+    json!({
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy",
+        "metadata": { "name": "p" },
+        "spec": { "matchConstraints": { "resourceRules": rules }, "validations": [{ "expression": "true" }] },
+    })
+}
+
+#[test]
+fn policies_say_what_they_are_about() {
+    let check = |spec: Value, expect: &[&str]| check(&policy(), json!({ "spec": spec }), expect);
+    check(json!({}), &[]);
+    check(json!({ "failurePolicy": "Maybe" }), &["spec.failurePolicy NotSupported"]);
+    check(json!({ "matchConstraints": null }), &["spec.matchConstraints Required"]);
+    check(
+        json!({ "matchConstraints": { "resourceRules": [] } }),
+        &["spec.matchConstraints.resourceRules Required"],
+    );
+    let none = ["spec.validations Required", "spec.auditAnnotations Required"];
+    check(json!({ "validations": null }), &none);
+    let kind = |version: &str, kind: &str| json!({ "paramKind": { "apiVersion": version, "kind": kind } });
+    check(kind("v1", "ConfigMap"), &[]);
+    check(kind("x.io/v1", "X"), &[]);
+    check(kind("", ""), &["spec.paramKind.apiVersion Required", "spec.paramKind.kind Required"]);
+    check(kind("a/b/c", "X"), &["spec.paramKind.apiVersion Invalid"]);
+    let variable = |name: &str| json!({ "variables": [{ "name": name, "expression": "1" }] });
+    check(variable("a_1"), &[]);
+    check(variable(""), &["spec.variables[0].name Required"]);
+    check(variable("in"), &["spec.variables[0].name Invalid"]);
+    check(variable("1a"), &["spec.variables[0].name Invalid"]);
+    let validation =
+        |field: &str, value: &str| json!({ "validations": [{ "expression": "true", field: value }] });
+    check(validation("message", "a\nb"), &["spec.validations[0].message Invalid"]);
+    check(validation("message", " "), &["spec.validations[0].message Invalid"]);
+    check(validation("messageExpression", " "), &["spec.validations[0].messageExpression Invalid"]);
+    check(validation("reason", "Mood"), &["spec.validations[0].reason NotSupported"]);
+    let noted = json!({ "key": "a", "valueExpression": "'x'" });
+    let twice = json!({ "auditAnnotations": [noted, noted] });
+    check(twice, &["spec.auditAnnotations[1].key Duplicate"]);
+    check(
+        json!({ "auditAnnotations": [{ "key": "a b", "valueExpression": "'x'" }] }),
+        &["spec.auditAnnotations[0].key Invalid"],
+    );
+}
+
+#[test]
+fn rules_say_nothing_twice_over() {
+    let check = |rule: Value, expect: &[&str]| {
+        let mut whole = json!({ "apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"] });
+        merge(&mut whole, rule);
+        check(&policy(), json!({ "spec": { "matchConstraints": { "resourceRules": [whole] } } }), expect);
+    };
+    let at = |field: &str| format!("spec.matchConstraints.resourceRules[0].{field}");
+    check(json!({ "resources": ["pods", "pods/status", "*/scale"] }), &[]);
+    check(json!({ "operations": ["*", "CREATE"] }), &[&at("operations Invalid")]);
+    check(json!({ "operations": ["LOOK"] }), &[&at("operations[0] NotSupported")]);
+    check(json!({ "apiGroups": ["*", "apps"] }), &[&at("apiGroups Invalid")]);
+    check(json!({ "apiVersions": [""] }), &[&at("apiVersions[0] Required")]);
+    check(json!({ "resources": ["pods/*", "pods/log"] }), &[&at("resources[1] Invalid")]);
+    check(json!({ "resources": ["*/*", "pods"] }), &[&at("resources Invalid")]);
+    check(json!({ "resources": ["*", "pods"] }), &[&at("resources Invalid")]);
+    check(
+        json!({ "resourceNames": ["a", "a", "b/c"] }),
+        &[&at("resourceNames[1] Duplicate"), &at("resourceNames[2] Invalid")],
+    );
+    check(json!({ "scope": "World" }), &[&at("scope NotSupported")]);
+}
+
+#[test]
+fn bindings_say_what_comes_of_it() {
+    let good = json!({
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicyBinding",
+        "metadata": { "name": "b" }, "spec": { "policyName": "p", "validationActions": ["Deny", "Audit"] },
+    });
+    let check = |spec: Value, expect: &[&str]| check(&good, json!({ "spec": spec }), expect);
+    check(json!({}), &[]);
+    check(json!({ "policyName": "" }), &["spec.policyName Required"]);
+    check(json!({ "validationActions": [] }), &["spec.validationActions Required"]);
+    check(json!({ "validationActions": ["Deny", "Warn"] }), &["spec.validationActions Invalid"]);
+    check(json!({ "validationActions": ["Deny", "Deny"] }), &["spec.validationActions[1] Duplicate"]);
+    check(json!({ "validationActions": ["Shout"] }), &["spec.validationActions[0] NotSupported"]);
+    let reference = |it: Value| json!({ "paramRef": it });
+    check(reference(json!({ "name": "a", "parameterNotFoundAction": "Deny" })), &[]);
+    check(reference(json!({ "name": "a" })), &["spec.paramRef.parameterNotFoundAction Required"]);
+    check(reference(json!({ "parameterNotFoundAction": "Deny" })), &["spec.paramRef Required"]);
+    let both = json!({ "name": "a", "selector": {}, "parameterNotFoundAction": "Allow" });
+    check(reference(both), &["spec.paramRef.name Forbidden", "spec.paramRef.selector Forbidden"]);
+}
