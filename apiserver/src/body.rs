@@ -100,7 +100,8 @@ impl Content {
         result.map_err(|error| ApiError::bad_request(format!("couldn't decode the body: {error}")))
     }
 
-    fn tree(&self) -> Result<Value, ApiError> {
+    /// The body as a tree, whatever it is written in.
+    pub(crate) fn tree(&self) -> Result<Value, ApiError> {
         match self.media {
             Media::Json => serde_json::from_slice(&self.bytes).map_err(|error| {
                 ApiError::bad_request(format!("the object provided is unrecognized: {error}"))

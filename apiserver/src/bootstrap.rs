@@ -5,6 +5,7 @@
 
 use crate::handlers::change::{self, Part, Target};
 use crate::handlers::create::{self, Request};
+use crate::notes::Notes;
 use crate::ownership::Manager;
 use crate::server::Error;
 use crate::state::{State, cache_key};
@@ -82,7 +83,7 @@ async fn create(state: &State, key: &Key, object: Object) -> Result<(), ApiError
     let manager = Manager::server();
     let request =
         Request { kind: key.kind, namespace: &key.namespace, user: &user, manager: &manager, dry_run: false };
-    create::create_object(state, &request, object, &mut Vec::new()).await.map(drop)
+    create::create_object(state, &request, object, &Notes::default()).await.map(drop)
 }
 
 async fn replace(state: &State, key: &Key, object: &Object) -> Result<(), ApiError> {
@@ -97,7 +98,7 @@ async fn replace(state: &State, key: &Key, object: &Object) -> Result<(), ApiErr
         manager: &manager,
         dry_run: false,
     };
-    change::change(state, &target, &mut |_| Ok(object.clone()), &mut Vec::new()).await.map(drop)
+    change::change(state, &target, &mut |_| Ok(object.clone()), &Notes::default()).await.map(drop)
 }
 
 fn named<K: Resource + Default>(name: &str) -> K {

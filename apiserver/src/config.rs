@@ -1,5 +1,6 @@
 //! What a server is told when it starts.
 
+use crate::audit::AuditConfig;
 use access::UserInfo;
 use daemon::metrics::Registry;
 use daemon::{Clock, Random};
@@ -34,6 +35,8 @@ pub struct Config {
     pub max_requests_in_flight: usize,
     /// How long a request may take, unless it is a watch or a stream. Clients may ask for less.
     pub request_timeout: Duration,
+    /// What is logged of requests, and where; nothing when none is given.
+    pub audit: Option<AuditConfig>,
     /// The time.
     pub clock: Clock,
     /// Where UIDs and generated names come from.
@@ -53,6 +56,7 @@ impl Config {
             static_tokens: Vec::new(),
             max_requests_in_flight: 600,
             request_timeout: Duration::from_secs(60),
+            audit: None,
             clock: Clock::system(),
             random: Random::system(),
             metrics: Registry::new(),

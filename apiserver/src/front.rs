@@ -2,9 +2,11 @@
 //!
 //! Start at [`Front::serve`]. HTTPS and callers in this process come through here alike.
 
+use crate::audit::{self, record::Record};
 use crate::authn::{self, Identity};
 use crate::handlers;
 use crate::metrics::Answered;
+use crate::notes::Notes;
 use crate::request::{self, Query, ResourcePath, Route, Verb};
 use crate::respond::{self, Answer, Response};
 use crate::state::State;
@@ -49,32 +51,66 @@ impl Front {
         response
     }
 
-    async fn answer(&self, route: Route, query: Query, request: Request<Body>) -> Answer {
-        let state = &self.state;
+    /// Who asks; from there on the audit log follows the request.
+    async fn answer(&self, route: Route, query: Query, mut request: Request<Body>) -> Answer {
         let identity = request.extensions().get::<Identity>();
-        let user = authn::authenticate(state, identity, request.headers())?;
-        let user = authn::impersonated(state, &user, request.headers())?;
+        let user = authn::authenticate(&self.state, identity, request.headers());
+        let Some(audit) = &self.state.audit else {
+            return self.known(&user?, route, query, request, &Arc::default()).await;
+        };
+        let user = user.inspect_err(|error| audit.unauthenticated(&request, &route, &query, error))?;
+        let notes = Arc::new(Notes::default());
+        let Some(record) = audit.begin(&request, &route, &query, &user, &notes) else {
+            return self.known(&user, route, query, request, &notes).await;
+        };
+        request.extensions_mut().insert(record.clone());
+        let answer = async {
+            let answer = self.known(&user, route, query, request, &notes).await;
+            answer.unwrap_or_else(|error| respond::refusal(&error))
+        };
+        Ok(audit::follow(record, answer).await)
+    }
+
+    async fn known(
+        &self,
+        user: &Arc<UserInfo>,
+        route: Route,
+        query: Query,
+        request: Request<Body>,
+        notes: &Arc<Notes>,
+    ) -> Answer {
+        let state = &self.state;
+        let user = authn::impersonated(state, user, request.headers())?;
+        if let Some(record) = request.extensions().get::<Arc<Record>>() {
+            record.acts_as(&user);
+        }
         let _seat = match is_about_health(&route) {
             true => None,
             false => state.fairness.enter(&user).await?,
         };
         let limit = limit_of(&route, &query, state.request_timeout)?;
-        let work = self.work(route, query, user, request);
+        let work = self.work(route, query, user, request, notes);
         match limit {
             None => work.await,
             Some(limit) => clock::timeout(limit, work).await.unwrap_or_else(|_| Err(too_late())),
         }
     }
 
-    async fn work(&self, route: Route, query: Query, user: Arc<UserInfo>, request: Request<Body>) -> Answer {
+    async fn work(
+        &self,
+        route: Route,
+        query: Query,
+        user: Arc<UserInfo>,
+        request: Request<Body>,
+        notes: &Arc<Notes>,
+    ) -> Answer {
         let state = &self.state;
         match route {
             Route::NotAllowed => Err(ApiError::method_not_allowed()),
-            Route::Other(path) => self.other(&user, path, request).await,
+            Route::Other(path) => self.other(&user, path, request, notes).await,
             Route::Resource(path) => {
-                authz::check_resource(state, &user, &path, &selected(&path, &query))?;
-                let (parts, body) = request.into_parts();
-                handlers::handle(state, path, query, user, parts, body).await
+                authz::check_resource(state, &user, &path, &selected(&path, &query), notes)?;
+                handlers::handle(state, path, query, user, request.into_parts(), notes).await
             }
         }
     }
@@ -85,9 +121,15 @@ impl Front {
         kind.map_or("", |it| it.row().plural)
     }
 
-    async fn other(&self, user: &UserInfo, path: String, mut request: Request<Body>) -> Answer {
+    async fn other(
+        &self,
+        user: &UserInfo,
+        path: String,
+        mut request: Request<Body>,
+        notes: &Notes,
+    ) -> Answer {
         let method = request.method().as_str().to_ascii_lowercase();
-        authz::check_path(&self.state, user, &method, &path)?;
+        authz::check_path(&self.state, user, &method, &path, notes)?;
         if path != request.uri().path() {
             let query = request.uri().query().map(|it| format!("?{it}")).unwrap_or_default();
             *request.uri_mut() = format!("{path}{query}").parse().map_err(|_| ApiError::no_route())?;

@@ -1,5 +1,6 @@
 //! The HTTPS edge: listeners, TLS, one task for each connection.
 
+use crate::audit::Peer;
 use crate::authn::Identity;
 use crate::config::Material;
 use crate::front::Front;
@@ -83,20 +84,21 @@ impl Edge {
         let _unsupported = stream.set_nodelay(true);
         let handshake = clock::timeout(HANDSHAKE_PATIENCE, self.acceptor.accept(stream));
         match self.tasks.token().run_until_cancelled(handshake).await {
-            Some(Ok(Ok(stream))) => self.requests(stream).await,
+            Some(Ok(Ok(stream))) => self.requests(stream, peer).await,
             Some(Ok(Err(error))) => tracing::debug!(%peer, %error, "TLS failed"),
             Some(Err(_)) => tracing::debug!(%peer, "TLS took too long"),
             None => {}
         }
     }
 
-    async fn requests(self, stream: TlsStream<TcpStream>) {
+    async fn requests(self, stream: TlsStream<TcpStream>, peer: SocketAddr) {
         let identity = identity_of(&stream);
         let front = self.front.clone();
         let service = service_fn(move |request: Request<Incoming>| {
             let (front, identity) = (front.clone(), identity.clone());
             async move {
                 let mut request = request.map(Body::new);
+                request.extensions_mut().insert(Peer(peer));
                 if let Some(identity) = identity {
                     request.extensions_mut().insert(identity);
                 }

@@ -9,6 +9,7 @@
 mod accept;
 mod admission;
 mod allocate;
+mod audit;
 mod authn;
 mod authz;
 mod body;
@@ -29,6 +30,7 @@ mod https;
 mod in_process;
 mod metadata;
 mod metrics;
+mod notes;
 mod options;
 mod ownership;
 mod policies;
@@ -47,6 +49,7 @@ mod webhooks;
 mod tests;
 
 pub use access::UserInfo;
+pub use audit::{AuditConfig, AuditError, PolicyError, Target as AuditTarget};
 pub use config::{Config, Material, Storage};
 pub use in_process::InProcess;
 pub use server::{Error, Server, start};

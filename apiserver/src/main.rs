@@ -2,7 +2,7 @@
 //! and a kubeconfig for an administrator.
 
 use anyhow::Context;
-use apiserver::{Config, Material, Server, Storage};
+use apiserver::{AuditConfig, AuditTarget, Config, Material, Server, Storage};
 use clap::Parser;
 use daemon::args::{DataArgs, LogArgs};
 use daemon::{Clock, Options, Tasks};
@@ -50,6 +50,8 @@ struct Args {
     #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = duration)]
     request_timeout: Duration,
     #[command(flatten)]
+    audit: Audit,
+    #[command(flatten)]
     given: Option<Given>,
     /// Write a kubeconfig of an administrator to this file
     #[arg(long, value_name = "FILE")]
@@ -63,6 +65,34 @@ fn duration(text: &str) -> Result<Duration, String> {
         .ok()
         .filter(|it| !it.is_zero())
         .ok_or_else(|| "must be longer than nothing".to_owned())
+}
+
+/// The audit log, which takes a policy and a file; without either there is none.
+#[derive(clap::Args)]
+struct Audit {
+    /// What is logged of which requests: a Policy of audit.k8s.io/v1
+    #[arg(long, value_name = "FILE")]
+    audit_policy_file: Option<PathBuf>,
+    /// Where audit events go, one JSON object a line; - for standard output
+    #[arg(long, value_name = "FILE")]
+    audit_log_path: Option<PathBuf>,
+    /// Megabytes after which the audit log is put aside and begun anew; 0 for never
+    #[arg(long, value_name = "MEGABYTES", default_value_t = 100)]
+    audit_log_maxsize: u64,
+    /// How many audit logs that were put aside are kept; 0 for all
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    audit_log_maxbackup: usize,
+}
+
+impl Audit {
+    fn config(&self) -> anyhow::Result<Option<AuditConfig>> {
+        let (Some(policy), Some(path)) = (&self.audit_policy_file, &self.audit_log_path) else {
+            return Ok(None);
+        };
+        let policy = files::read(policy).context("failed to read the audit policy")?;
+        let (max_size, max_backup) = (self.audit_log_maxsize << 20, self.audit_log_maxbackup);
+        Ok(Some(AuditConfig { policy, target: AuditTarget { path: path.clone(), max_size, max_backup } }))
+    }
 }
 
 /// Certificates and keys that somebody else has made; all or none. Without them the server makes its own.
@@ -139,6 +169,7 @@ async fn start(args: &Args, material: Material, tasks: Tasks) -> anyhow::Result<
     config.advertise = args.advertise;
     config.max_requests_in_flight = args.max_requests_inflight;
     config.request_timeout = args.request_timeout;
+    config.audit = args.audit.config()?;
     let server = apiserver::start(config, material, tasks).await.context("failed to start the API server")?;
     for address in server.addresses() {
         tracing::info!(%address, "serving");

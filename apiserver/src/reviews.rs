@@ -25,7 +25,7 @@ pub(crate) async fn create(state: &State, call: &mut Call) -> Answer {
     }
     let form = call.form()?;
     let options = WriteOptions::of(&call.query)?;
-    let mut object = call.content().await?.object(call.kind, options.validation, &mut call.warnings)?;
+    let mut object = call.object(options.validation).await?;
     crate::metadata::check_new(&call.key.namespace, call.kind.row(), object.meta_mut())?;
     state.caches.fresh().await;
     if !webhooks::are_idle(state) {
@@ -48,9 +48,7 @@ async fn admit(state: &State, call: &mut Call, object: &Object, dry_run: bool) -
         options: Options::Write { dry_run, manager: &call.manager },
         sent: None,
     };
-    let mut warnings = Vec::new();
-    let body = webhooks::posted(state, facts, object.to_value(), &mut warnings).await?;
-    webhooks::add_warnings(&mut call.warnings, warnings);
+    let body = webhooks::posted(state, facts, object.to_value(), &call.notes).await?;
     call.kind.decode_value(body).map_err(ApiError::internal)
 }
 

@@ -4,6 +4,7 @@
 
 use crate::admission::Admission;
 use crate::allocate::{Allocators, Range};
+use crate::audit::{Audit, AuditError};
 use crate::authn::Identity;
 use crate::bootstrap;
 use crate::cache::Caches;
@@ -44,6 +45,9 @@ pub enum Error {
         /// What the operating system said.
         source: std::io::Error,
     },
+    /// The audit log could not be set up.
+    #[error("failed to set up the audit log")]
+    Audit(#[from] AuditError),
     /// The service range is none.
     #[error("{0:?} is not a range of IPv4 addresses such as 10.96.0.0/16")]
     ServiceRange(String),
@@ -110,7 +114,10 @@ fn state(
         None => None,
     };
     let metrics = Metrics::new(config.metrics.clone());
+    let open = |it| Audit::open(it, &config.clock, &config.random, &config.metrics, tasks).map(Arc::new);
+    let audit = config.audit.as_ref().map(open).transpose()?;
     Ok(State {
+        audit,
         store: caches.store().clone(),
         caches,
         catalogue: derived.catalogue,
@@ -146,6 +153,15 @@ impl Server {
     /// Answers requests of this process, as this user.
     pub fn service(&self, user: UserInfo) -> InProcess {
         InProcess::new(self.front.clone(), Identity(Arc::new(user)))
+    }
+
+    /// Answers a request as though it had come over HTTPS without a certificate.
+    #[cfg(test)]
+    pub(crate) async fn answer_stranger(
+        &self,
+        request: http::Request<axum::body::Body>,
+    ) -> crate::respond::Response {
+        self.front.serve(request).await
     }
 
     /// A transport for clients of this process, as this user. Lists and watches share the server's objects.

@@ -2,6 +2,7 @@
 
 use crate::admission::Admission;
 use crate::allocate::Allocators;
+use crate::audit::Audit;
 use crate::cache::entry::Entry;
 use crate::cache::resource::Cached;
 use crate::cache::{Caches, Observer};
@@ -31,6 +32,8 @@ pub(crate) struct State {
     pub(crate) store: Store,
     pub(crate) rights: Arc<Rights>,
     pub(crate) admission: Admission,
+    /// None without a policy for it.
+    pub(crate) audit: Option<Arc<Audit>>,
     pub(crate) webhooks: Arc<Latest<webhooks::index::Index>>,
     pub(crate) policies: Arc<Latest<policies::index::Index>>,
     pub(crate) allocators: Arc<Allocators>,

@@ -2,6 +2,7 @@
 
 mod admission_policies;
 mod apply;
+mod audit;
 mod bodies;
 mod conversion;
 mod custom;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 struct Rig {
     server: Server,
     admin: InProcess,
+    tasks: Tasks,
 }
 
 /// An answer, decoded.
@@ -47,7 +49,7 @@ async fn rig() -> Rig {
     rig_with(|_| {}).await
 }
 
-async fn rig_with(edit: impl FnOnce(&mut Config)) -> Rig {
+async fn rig_with(change: impl FnOnce(&mut Config)) -> Rig {
     let clock = Clock::system();
     let authority = Authority::create("test", Validity::days(clock.now(), 1)).unwrap();
     let material = Material {
@@ -59,10 +61,11 @@ async fn rig_with(edit: impl FnOnce(&mut Config)) -> Rig {
     let mut config = Config::new(Storage::Memory);
     config.random = Random::seeded(1);
     config.static_tokens = vec![("known".to_owned(), UserInfo::authenticated("token-user", []))];
-    edit(&mut config);
-    let server = start(config, material, Tasks::new()).await.unwrap();
+    change(&mut config);
+    let tasks = Tasks::new();
+    let server = start(config, material, tasks.clone()).await.unwrap();
     let admin = server.service(UserInfo::administrator("admin"));
-    let rig = Rig { server, admin };
+    let rig = Rig { server, admin, tasks };
     rig.ok("POST", "/api/v1/namespaces/default/serviceaccounts", &account("default")).await;
     rig
 }

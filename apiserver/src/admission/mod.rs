@@ -19,6 +19,7 @@ mod tolerations;
 
 use crate::cache::entry::Entry;
 use crate::cache::watcher::within;
+use crate::notes::Notes;
 use crate::ownership::Manager;
 use crate::state::State;
 use access::UserInfo;
@@ -122,6 +123,8 @@ impl Attempt<'_> {
 /// What plugins may look at.
 pub(crate) struct View<'a> {
     pub(crate) state: &'a State,
+    /// For what the client and the audit log should know.
+    pub(crate) notes: &'a Notes,
 }
 
 impl View<'_> {
@@ -162,7 +165,7 @@ pub(crate) trait Plugin: Send + Sync {
     fn validate(&self, _attempt: &Attempt<'_>, _view: &View<'_>) -> Result<(), ApiError> {
         Ok(())
     }
-    /// What the author of an object that is let in should know.
+    /// What the author of an object that this plugin lets in should know.
     fn warnings(&self, _attempt: &Attempt<'_>, _view: &View<'_>) -> Result<Vec<String>, ApiError> {
         Ok(Vec::new())
     }
@@ -189,18 +192,28 @@ pub(crate) struct Admission;
 
 impl Admission {
     /// The first phase: plugins that may change the object.
-    pub(crate) fn mutate(&self, state: &State, attempt: &mut Attempt<'_>) -> Result<(), ApiError> {
-        PLUGINS.iter().try_for_each(|it| it.mutate(attempt, &View { state }))
+    pub(crate) fn mutate(
+        &self,
+        state: &State,
+        attempt: &mut Attempt<'_>,
+        notes: &Notes,
+    ) -> Result<(), ApiError> {
+        PLUGINS.iter().try_for_each(|it| it.mutate(attempt, &View { state, notes }))
     }
 
-    /// The second phase: plugins that only look.
-    pub(crate) fn validate(&self, state: &State, attempt: &Attempt<'_>) -> Result<(), ApiError> {
-        PLUGINS.iter().try_for_each(|it| it.validate(attempt, &View { state }))
-    }
-
-    /// What is to be said about an object that both phases let through.
-    pub(crate) fn warnings(&self, state: &State, attempt: &Attempt<'_>) -> Result<Vec<String>, ApiError> {
-        let each = PLUGINS.iter().map(|it| it.warnings(attempt, &View { state }));
-        Ok(each.collect::<Result<Vec<_>, _>>()?.concat())
+    /// The second phase: plugins that only look. What one of them has to say that lets the object pass is said even when
+    /// another does not.
+    pub(crate) fn validate(
+        &self,
+        state: &State,
+        attempt: &Attempt<'_>,
+        notes: &Notes,
+    ) -> Result<(), ApiError> {
+        let view = View { state, notes };
+        PLUGINS.iter().try_for_each(|it| {
+            it.validate(attempt, &view)?;
+            notes.warn(it.warnings(attempt, &view)?);
+            Ok(())
+        })
     }
 }

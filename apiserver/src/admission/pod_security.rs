@@ -20,7 +20,7 @@ use api::k8s::api::core::v1::{
 use api::meta;
 use api::{ApiError, Object, Resource};
 use checks::Subject;
-use policy::{LevelVersion, Policy};
+use policy::{LevelVersion, PREFIX, Policy};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
@@ -37,7 +37,10 @@ impl Plugin for PodSecurity {
             return check_labels(attempt, object);
         }
         let Some(pod) = object.get::<Pod>().filter(|_| matters(attempt, object)) else { return Ok(()) };
-        let enforced = policy_of(view, &attempt.key.namespace).enforce;
+        let policy = policy_of(view, &attempt.key.namespace);
+        view.notes.annotate(format!("{PREFIX}enforce-policy"), policy.enforce.to_string());
+        audit(policy.audit, &subject(pod), view);
+        let enforced = policy.enforce;
         let violations = checks::violations(enforced, &subject(pod));
         if violations.is_empty() {
             return Ok(());
@@ -56,12 +59,24 @@ impl Plugin for PodSecurity {
             None => attempt.subresource.is_empty(),
         };
         let Some(subject) = judged.then(|| subject_of(object)).flatten() else { return Ok(Vec::new()) };
-        let level = policy_of(view, &attempt.key.namespace).warn;
+        let policy = policy_of(view, &attempt.key.namespace);
+        // A pod's were noted before it could be refused.
+        audit(policy.audit, &subject, view);
+        let level = policy.warn;
         let violations = checks::violations(level, &subject);
         if violations.is_empty() {
             return Ok(Vec::new());
         }
         Ok(vec![format!("would violate PodSecurity \"{level}\": {}", checks::detail(&violations))])
+    }
+}
+
+/// Notes what the level of the audit log would not let pass.
+fn audit(level: LevelVersion, subject: &Subject<'_>, view: &View<'_>) {
+    let violations = checks::violations(level, subject);
+    if !violations.is_empty() {
+        let told = format!("would violate PodSecurity \"{level}\": {}", checks::detail(&violations));
+        view.notes.annotate(format!("{PREFIX}audit-violations"), told);
     }
 }
 

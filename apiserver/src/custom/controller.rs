@@ -7,6 +7,7 @@ use super::status;
 use crate::cache::resource::Cached;
 use crate::handlers::change::{self, Part, Target};
 use crate::handlers::delete::{Order, delete_object};
+use crate::notes::Notes;
 use crate::ownership::Manager;
 use crate::state::State;
 use access::UserInfo;
@@ -138,7 +139,7 @@ async fn remove_objects(state: &State, kind: Kind) -> Result<usize, ApiError> {
         let (user, options) = (&user, &options);
         async move {
             let order = Order { key: &key, options, user, admitted: false };
-            delete_object(state, &order, &mut Vec::new()).await
+            delete_object(state, &order, &Notes::default()).await
         }
     });
     let outcomes: Vec<_> = deletes.buffer_unordered(AT_ONCE).collect().await;
@@ -177,7 +178,7 @@ async fn edit(
         }
         Ok(changed)
     };
-    match change::change(state, &target, &mut edit, &mut Vec::new()).await {
+    match change::change(state, &target, &mut edit, &Notes::default()).await {
         Err(error) if error.is_not_found() => Ok(()),
         result => result.map(drop),
     }

@@ -6,6 +6,7 @@ use super::create::{self, Request};
 use crate::authz;
 use crate::body;
 use crate::cache::entry::Entry;
+use crate::notes::Notes;
 use crate::options::WriteOptions;
 use crate::ownership::{Conversions, Manager, Writing};
 use crate::respond::Answer;
@@ -41,22 +42,25 @@ pub(crate) async fn apply(state: &State, call: &mut Call, part: Part, bytes: &[u
         options: WriteOptions::of(&call.query)?,
     };
     for _ in 0..ATTEMPTS {
-        let mut warnings = Vec::new();
+        let found = Notes::default();
         let exists = state.current(&call.key).await.map(drop);
         let outcome = match exists {
             Err(error) if error.is_not_found() && part == Part::Main => {
-                let created = create(state, call, &applied, &mut warnings).await;
+                let created = create(state, call, &applied, &found).await;
                 created.map(|it| (StatusCode::CREATED, it))
             }
             Err(error) => Err(error),
-            Ok(()) => merge(state, call, part, &applied, &mut warnings).await.map(|it| (StatusCode::OK, it)),
+            Ok(()) => merge(state, call, part, &applied, &found).await.map(|it| (StatusCode::OK, it)),
         };
         match outcome {
             // Somebody else created it, or removed it, in between.
             Err(error) if error.is_already_exists() => {}
-            Err(error) => return Err(error),
+            Err(error) => {
+                call.notes.absorb(found);
+                return Err(error);
+            }
             Ok((code, entry)) => {
-                call.warnings = warnings;
+                call.notes.absorb(found);
                 return call.answer(state, code, entry).await;
             }
         }
@@ -79,7 +83,7 @@ async fn merge(
     call: &Call,
     part: Part,
     applied: &Applied,
-    warnings: &mut Vec<String>,
+    notes: &Notes,
 ) -> Result<Arc<Entry>, ApiError> {
     let target = Target { manager: &applied.manager, ..call.target(part, applied.options.dry_run) };
     let mut conversions = Conversions::default();
@@ -103,11 +107,11 @@ async fn merge(
                 }
             }
         };
-        let outcome = change::change(state, &target, &mut edit, warnings).await;
+        let outcome = change::change(state, &target, &mut edit, notes).await;
         match needed {
             Some(needed) => conversions.add(state, call.kind, needed).await?,
             None => {
-                warnings.append(&mut found);
+                notes.warn(found);
                 return outcome;
             }
         }
@@ -118,7 +122,7 @@ async fn create(
     state: &State,
     call: &Call,
     applied: &Applied,
-    warnings: &mut Vec<String>,
+    notes: &Notes,
 ) -> Result<Arc<Entry>, ApiError> {
     let row = call.kind.row();
     let target = ResourceTarget::of(row.group, row.version, row.plural).in_namespace(&call.key.namespace);
@@ -127,7 +131,10 @@ async fn create(
     // An object that is not there has no managers, so nothing has to be converted for them.
     let value = writing(call, applied).applied(state, None, &applied.config, applied.force, &none)?;
     let value = value.map_err(ApiError::internal)?.unwrap_or_default();
-    let object = decoded(call, applied, &value, warnings)?;
+    let mut found = Vec::new();
+    let object = decoded(call, applied, &value, &mut found);
+    notes.warn(found);
+    let object = object?;
     if object.meta().uid.is_some() {
         let why = "the object was not found, and a uid was given: it would have to be another object";
         return Err(ApiError::conflict(row, &call.key.name, why));
@@ -139,7 +146,7 @@ async fn create(
         manager: &applied.manager,
         dry_run: applied.options.dry_run,
     };
-    create::create_object(state, &request, object, warnings).await
+    create::create_object(state, &request, object, notes).await
 }
 
 fn writing<'a>(call: &'a Call, applied: &'a Applied) -> Writing<'a> {

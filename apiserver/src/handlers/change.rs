@@ -8,6 +8,7 @@ use crate::admission::quota::{self, Charges};
 use crate::admission::{Attempt, Operation, Options};
 use crate::cache::entry::Entry;
 use crate::metadata;
+use crate::notes::Notes;
 use crate::ownership::{self, Manager, Writing};
 use crate::state::{State, cache_key};
 use crate::versions::{self, to_served};
@@ -48,35 +49,43 @@ pub(crate) struct Target<'a> {
 /// Makes the new object from the present one, in the version that is served.
 pub(crate) type Edit<'a> = dyn FnMut(&Object) -> Result<Object, ApiError> + Send + 'a;
 
-/// Changes an object; gives it as it is then, and adds to the warnings what the client should know.
+/// Changes an object; gives it as it is then, and notes what the client and the audit log should know.
 pub(crate) async fn change(
     state: &State,
     target: &Target<'_>,
     edit: &mut Edit<'_>,
-    warnings: &mut Vec<String>,
+    notes: &Notes,
 ) -> Result<Arc<Entry>, ApiError> {
     for _ in 0..ATTEMPTS {
-        let entry = state.current(target.key).await?;
-        let seen = versions::entry(state, target.kind, entry.clone()).await?;
-        let mut found = Vec::new();
-        let mut draft = draft(state, target, &seen, edit).await?;
-        if webhooks::mutate(state, &mut draft.attempt(target), &mut found).await? {
-            revise(target, &mut draft)?;
-        }
-        finish(state, target, &mut draft)?;
-        webhooks::validate(state, &draft.attempt(target), &mut found).await?;
-        found.extend(state.admission.warnings(state, &draft.attempt(target))?);
-        found.extend(target.kind.row().strategy.warnings(&draft.new));
-        let written = match plan(state, target, draft).await? {
-            Next::Nothing => Some(entry),
-            Next::Write(write) => execute(state, target, &entry, write).await?,
-        };
-        if let Some(entry) = written {
-            warnings.append(&mut found);
-            return Ok(entry);
+        let found = Notes::default();
+        let outcome = attempt(state, target, edit, &found).await.transpose();
+        if let Some(outcome) = outcome {
+            notes.absorb(found);
+            return outcome;
         }
     }
     Err(ApiError::modified(target.kind.row(), &target.key.name))
+}
+
+/// One attempt; nothing when somebody else wrote first.
+async fn attempt(
+    state: &State,
+    target: &Target<'_>,
+    edit: &mut Edit<'_>,
+    notes: &Notes,
+) -> Result<Option<Arc<Entry>>, ApiError> {
+    let entry = state.current(target.key).await?;
+    let seen = versions::entry(state, target.kind, entry.clone()).await?;
+    let mut draft = draft(state, target, &seen, edit, notes).await?;
+    if webhooks::mutate(state, &mut draft.attempt(target), notes).await? {
+        revise(target, &mut draft)?;
+    }
+    finish(state, target, &mut draft, notes)?;
+    webhooks::validate(state, &draft.attempt(target), notes).await?;
+    match plan(state, target, draft).await? {
+        Next::Nothing => Ok(Some(entry)),
+        Next::Write(write) => execute(state, target, &entry, write).await,
+    }
 }
 
 /// The object as it is, and as it is to be.
@@ -106,6 +115,7 @@ async fn draft(
     target: &Target<'_>,
     entry: &Entry,
     edit: &mut Edit<'_>,
+    notes: &Notes,
 ) -> Result<Draft, ApiError> {
     let old = to_served(target.kind, entry.decode().map_err(ApiError::internal)?)?;
     let mut new = edit(&old)?;
@@ -114,7 +124,7 @@ async fn draft(
     let writing = Writing { kind: target.kind, manager: target.manager, subresource: target.subresource };
     writing.after_write(state, Some(&old), &mut new).await?;
     let mut draft = Draft { old, new };
-    state.admission.mutate(state, &mut draft.attempt(target))?;
+    state.admission.mutate(state, &mut draft.attempt(target), notes)?;
     Ok(draft)
 }
 
@@ -126,10 +136,11 @@ fn revise(target: &Target<'_>, draft: &mut Draft) -> Result<(), ApiError> {
 }
 
 /// The generation, and the checks that need nobody else.
-fn finish(state: &State, target: &Target<'_>, draft: &mut Draft) -> Result<(), ApiError> {
+fn finish(state: &State, target: &Target<'_>, draft: &mut Draft, notes: &Notes) -> Result<(), ApiError> {
     count_generation(target, &mut draft.new, &draft.old);
     validate(target, &draft.new, &draft.old)?;
-    state.admission.validate(state, &draft.attempt(target))
+    notes.warn(target.kind.row().strategy.warnings(&draft.new));
+    state.admission.validate(state, &draft.attempt(target), notes)
 }
 
 /// What an edit comes to.

@@ -10,7 +10,6 @@ use crate::options::delete_options;
 use crate::respond::{self, Answer};
 use crate::state::State;
 use crate::versions;
-use crate::webhooks;
 use api::k8s::apimachinery::pkg::apis::meta::v1::DeleteOptions;
 use api::{ApiError, Key};
 use bytes::Bytes;
@@ -33,9 +32,8 @@ pub(crate) async fn delete_collection(state: &State, call: &mut Call) -> Answer 
         versions::entries(state, call.kind, watcher::select(&snapshot, &selection).collect()).await?;
     let shared: &Call = call;
     let deleted = stream::iter(chosen).map(|entry| delete_one(state, shared, &options, entry));
-    let deleted: Vec<Option<(Bytes, Vec<String>)>> = deleted.buffered(AT_ONCE).try_collect().await?;
-    let (items, warnings): (Vec<Bytes>, Vec<Vec<String>>) = deleted.into_iter().flatten().unzip();
-    webhooks::add_warnings(&mut call.warnings, warnings.concat());
+    let deleted: Vec<Option<Bytes>> = deleted.buffered(AT_ONCE).try_collect().await?;
+    let items: Vec<Bytes> = deleted.into_iter().flatten().collect();
     let row = call.kind.row();
     let head = format!(
         r#"{{"kind":"{}List","apiVersion":"{}","metadata":{{"resourceVersion":"{}"}},"items":["#,
@@ -53,15 +51,15 @@ async fn delete_one(
     call: &Call,
     options: &DeleteOptions,
     entry: Arc<Entry>,
-) -> Result<Option<(Bytes, Vec<String>)>, ApiError> {
+) -> Result<Option<Bytes>, ApiError> {
     let key = Key { kind: call.kind, namespace: entry.namespace().to_owned(), name: entry.name().to_owned() };
-    let (order, mut found) = (Order { key: &key, options, user: &call.user, admitted: false }, Vec::new());
+    let order = Order { key: &key, options, user: &call.user, admitted: false };
     let json = |entry: &Entry| versions::json_of(call.kind, entry);
-    match delete_object(state, &order, &mut found).await {
-        Ok(Outcome::Removed(_)) => Ok(Some((json(&entry)?, found))),
+    match delete_object(state, &order, &call.notes).await {
+        Ok(Outcome::Removed(_)) => json(&entry).map(Some),
         Ok(Outcome::Marked(marked)) => {
             let marked = versions::entry(state, call.kind, marked).await?;
-            Ok(Some((json(&marked)?, found)))
+            json(&marked).map(Some)
         }
         Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(error),

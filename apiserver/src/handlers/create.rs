@@ -10,6 +10,7 @@ use crate::admission::{Attempt, Operation, Options};
 use crate::allocate::Reservation;
 use crate::cache::entry::Entry;
 use crate::metadata;
+use crate::notes::Notes;
 use crate::options::WriteOptions;
 use crate::ownership::{Manager, Writing};
 use crate::respond::Answer;
@@ -40,8 +41,7 @@ pub(crate) async fn create(state: &State, call: &mut Call) -> Answer {
         let why = "create not allowed while custom resource definition is terminating";
         return Err(ApiError::new(405, api::status::reason::METHOD_NOT_ALLOWED, why));
     }
-    let mut warnings = Vec::new();
-    let object = call.content().await?.object(call.kind, options.validation, &mut warnings)?;
+    let object = call.object(options.validation).await?;
     let request = Request {
         kind: call.kind,
         namespace: &call.key.namespace,
@@ -49,11 +49,10 @@ pub(crate) async fn create(state: &State, call: &mut Call) -> Answer {
         manager: &call.manager,
         dry_run: options.dry_run,
     };
-    let entry = create_object(state, &request, object, &mut warnings).await?;
+    let entry = create_object(state, &request, object, &call.notes).await?;
     if call.kind == Service::KIND {
-        warnings.push(UNROUTED.to_owned());
+        call.notes.warn([UNROUTED.to_owned()]);
     }
-    call.warnings = warnings;
     call.answer(state, StatusCode::CREATED, entry).await
 }
 
@@ -71,30 +70,30 @@ pub(crate) async fn create_object(
     state: &State,
     request: &Request<'_>,
     object: Object,
-    warnings: &mut Vec<String>,
+    notes: &Notes,
 ) -> Result<Arc<Entry>, ApiError> {
     let generated = metadata::generates_name(object.meta());
     // Admission looks at other objects, and these must not be older than what the client has seen.
     state.caches.fresh().await;
     let further = if generated { GENERATED_ATTEMPTS - 1 } else { 0 };
     for _ in 0..further {
-        let mut found = Vec::new();
-        match attempt(state, request, object.clone(), &mut found).await {
+        let found = Notes::default();
+        match attempt(state, request, object.clone(), &found).await {
             Err(error) if error.is_already_exists() => {}
             result => {
-                warnings.append(&mut found);
+                notes.absorb(found);
                 return result;
             }
         }
     }
-    attempt(state, request, object, warnings).await
+    attempt(state, request, object, notes).await
 }
 
 async fn attempt(
     state: &State,
     request: &Request<'_>,
     mut object: Object,
-    warnings: &mut Vec<String>,
+    notes: &Notes,
 ) -> Result<Arc<Entry>, ApiError> {
     let row = request.kind.row();
     metadata::check_new(request.namespace, row, object.meta_mut())?;
@@ -103,14 +102,13 @@ async fn attempt(
     let writing = Writing { kind: request.kind, manager: request.manager, subresource: "" };
     writing.after_write(state, None, &mut object).await?;
     let key = object.key();
-    admit(state, request, &key, &mut object, warnings).await?;
+    admit(state, request, &key, &mut object, notes).await?;
     let reservation = prepare(state, request, &mut object)?;
     validate(request.kind, &object)?;
+    notes.warn(row.strategy.warnings(&object));
     let reviewed = attempt_of(request, &key, &mut object);
-    state.admission.validate(state, &reviewed)?;
-    webhooks::validate(state, &reviewed, warnings).await?;
-    warnings.extend(state.admission.warnings(state, &reviewed)?);
-    warnings.extend(row.strategy.warnings(&object));
+    state.admission.validate(state, &reviewed, notes)?;
+    webhooks::validate(state, &reviewed, notes).await?;
     let (stored, revision) = store(state, request, &key, object).await?;
     reservation.keep_if(!request.dry_run);
     let kind = request.kind.stored();
@@ -140,12 +138,12 @@ async fn admit(
     request: &Request<'_>,
     key: &Key,
     object: &mut Object,
-    warnings: &mut Vec<String>,
+    notes: &Notes,
 ) -> Result<(), ApiError> {
     let mut attempt = attempt_of(request, key, object);
-    state.admission.mutate(state, &mut attempt)?;
+    state.admission.mutate(state, &mut attempt, notes)?;
     let own = attempt.object.as_ref().map(|it| it.meta().clone());
-    if webhooks::mutate(state, &mut attempt, warnings).await? {
+    if webhooks::mutate(state, &mut attempt, notes).await? {
         keep(key, object.meta_mut(), own.unwrap_or_default())?;
     }
     request.kind.row().strategy.set_defaults(object);

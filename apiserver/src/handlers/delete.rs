@@ -6,6 +6,7 @@ use crate::accept::Form;
 use crate::admission::{Attempt, Operation, Options};
 use crate::cache::entry::Entry;
 use crate::deletion;
+use crate::notes::Notes;
 use crate::options::{delete_is_dry_run, delete_options, precondition_failure};
 use crate::respond::{self, Answer};
 use crate::state::State;
@@ -27,7 +28,7 @@ pub(crate) async fn delete(state: &State, call: &mut Call) -> Answer {
     let options = delete_options(&call.query, &content)?;
     call.form()?;
     let order = Order { key: &call.key, options: &options, user: &call.user, admitted: false };
-    match delete_object(state, &order, &mut call.warnings).await? {
+    match delete_object(state, &order, &call.notes).await? {
         Outcome::Removed(object) => respond::value(StatusCode::OK, Form::JSON, &success(&call.key, &object)),
         Outcome::Marked(entry) => call.answer(state, StatusCode::OK, entry).await,
     }
@@ -54,48 +55,54 @@ pub(crate) enum Outcome {
 pub(crate) async fn delete_object(
     state: &State,
     order: &Order<'_>,
-    warnings: &mut Vec<String>,
+    notes: &Notes,
 ) -> Result<Outcome, ApiError> {
     for _ in 0..ATTEMPTS {
-        let mut found = Vec::new();
-        let entry = state.current(order.key).await?;
-        let object = entry.decode().map_err(ApiError::internal)?;
-        check(state, order, &object, entry.revision)?;
-        if !order.admitted {
-            ask(state, order, &object, &mut found).await?;
-        }
-        let plan = deletion::plan(&object, order.options, state.now());
-        if let Some(outcome) = execute(state, order.options, &entry, object, plan).await? {
-            warnings.append(&mut found);
-            return Ok(outcome);
+        let found = Notes::default();
+        let outcome = attempt(state, order, &found).await.transpose();
+        if let Some(outcome) = outcome {
+            notes.absorb(found);
+            return outcome;
         }
     }
     Err(ApiError::modified(order.key.kind.row(), &order.key.name))
 }
 
+/// One attempt; nothing when somebody else wrote first.
+async fn attempt(state: &State, order: &Order<'_>, notes: &Notes) -> Result<Option<Outcome>, ApiError> {
+    let entry = state.current(order.key).await?;
+    let object = entry.decode().map_err(ApiError::internal)?;
+    check(state, order, (&object, entry.revision), notes)?;
+    if !order.admitted {
+        ask(state, order, &object, notes).await?;
+    }
+    let plan = deletion::plan(&object, order.options, state.now());
+    execute(state, order.options, &entry, object, plan).await
+}
+
 /// Preconditions and plugins.
-fn check(state: &State, order: &Order<'_>, object: &Object, revision: u64) -> Result<(), ApiError> {
+fn check(
+    state: &State,
+    order: &Order<'_>,
+    (object, revision): (&Object, u64),
+    notes: &Notes,
+) -> Result<(), ApiError> {
     let (key, wanted) = (order.key, order.options.preconditions.as_ref());
     if let Some(failure) = wanted.and_then(|it| precondition_failure(it, owner::uid(object), revision)) {
         return Err(ApiError::conflict(key.kind.row(), &key.name, &failure));
     }
-    state.admission.validate(state, &attempt_of(order, object))
+    state.admission.validate(state, &attempt_of(order, object), notes)
 }
 
 /// Webhooks and policies, which see the object in the version that is being deleted.
-async fn ask(
-    state: &State,
-    order: &Order<'_>,
-    object: &Object,
-    warnings: &mut Vec<String>,
-) -> Result<(), ApiError> {
+async fn ask(state: &State, order: &Order<'_>, object: &Object, notes: &Notes) -> Result<(), ApiError> {
     let converted = match object.kind() == order.key.kind {
         true => None,
         false => Some(versions::object(state, order.key.kind, object.clone()).await?),
     };
     let mut attempt = attempt_of(order, converted.as_ref().unwrap_or(object));
-    webhooks::mutate(state, &mut attempt, warnings).await?;
-    webhooks::validate(state, &attempt, warnings).await
+    webhooks::mutate(state, &mut attempt, notes).await?;
+    webhooks::validate(state, &attempt, notes).await
 }
 
 fn attempt_of<'a>(order: &'a Order<'_>, object: &'a Object) -> Attempt<'a> {

@@ -20,8 +20,10 @@ pub(crate) mod update;
 pub(crate) mod watch;
 
 use crate::accept::{self, Form, Shape};
-use crate::body::{self, Content};
+use crate::audit::record::Record;
+use crate::body::{self, Content, FieldValidation};
 use crate::cache::entry::Entry;
+use crate::notes::Notes;
 use crate::ownership::Manager;
 use crate::request::{Query, ResourcePath, Verb};
 use crate::respond::{self, Answer};
@@ -29,8 +31,9 @@ use crate::shape::Shaper;
 use crate::state::State;
 use crate::versions;
 use access::UserInfo;
-use api::{ApiError, Key, Kind};
+use api::{ApiError, Key, Kind, Object};
 use axum::body::Body;
+use bytes::Bytes;
 use change::{Part, Target};
 use http::header::ACCEPT;
 use http::request::Parts;
@@ -50,8 +53,8 @@ pub(crate) struct Call {
     pub(crate) parts: Parts,
     /// A mutex because a body cannot be shared; nobody ever waits for it.
     body: Mutex<Body>,
-    /// What the client should know, sent as headers.
-    pub(crate) warnings: Vec<String>,
+    /// What the client and the audit log should know besides the answer.
+    pub(crate) notes: Arc<Notes>,
 }
 
 impl Call {
@@ -62,7 +65,33 @@ impl Call {
     /// The body, read to its end.
     pub(crate) async fn content(&mut self) -> Result<Content, ApiError> {
         let bytes = body::read(self.take_body()).await?;
-        Content::new(&self.parts.headers, bytes)
+        let content = Content::new(&self.parts.headers, bytes)?;
+        if let Some(record) = self.record() {
+            record.sent(|| content.tree().ok());
+        }
+        Ok(content)
+    }
+
+    /// The body as an object of the kind. What field validation finds is noted or refused.
+    pub(crate) async fn object(&mut self, validation: FieldValidation) -> Result<Object, ApiError> {
+        let mut found = Vec::new();
+        let object = self.content().await?.object(self.kind, validation, &mut found);
+        self.notes.warn(found);
+        object
+    }
+
+    /// The bytes of a patch.
+    pub(crate) async fn bytes(&mut self) -> Result<Bytes, ApiError> {
+        let bytes = body::read(self.take_body()).await?;
+        if let Some(record) = self.record() {
+            // A patch is JSON, or YAML, of which JSON is a part.
+            record.sent(|| body::yaml(&bytes).ok());
+        }
+        Ok(bytes)
+    }
+
+    fn record(&self) -> Option<&Arc<Record>> {
+        self.parts.extensions.get()
     }
 
     /// The body as it is, for patches and proxies.
@@ -107,25 +136,26 @@ impl Call {
     }
 }
 
-/// Does what a request asks of a resource, and adds the warnings to the answer.
+/// Does what a request asks of a resource. An answer and a refusal alike carry what was noted on the way.
 pub(crate) async fn handle(
     state: &Arc<State>,
     path: ResourcePath,
     query: Query,
     user: Arc<UserInfo>,
-    parts: Parts,
-    body: Body,
+    (parts, body): (Parts, Body),
+    notes: &Arc<Notes>,
 ) -> Answer {
     let kind = state.catalogue.find(&path.group, &path.version, &path.resource);
     let kind = kind.ok_or_else(ApiError::no_route)?;
     let key = key_of(kind, &path)?;
     let manager = Manager::of(&query, &parts.headers)?;
     let body = Mutex::new(body);
-    let mut call = Call { kind, key, path, query, user, manager, parts, body, warnings: Vec::new() };
-    let mut answer = dispatch(state, &mut call).await?;
-    call.warnings.extend(state.catalogue.deprecation(kind));
-    respond::warn(&mut answer, &call.warnings);
-    Ok(answer)
+    let mut call = Call { kind, key, path, query, user, manager, parts, body, notes: notes.clone() };
+    let answer = dispatch(state, &mut call).await;
+    let mut response = answer.unwrap_or_else(|error| respond::refusal(&error));
+    notes.warn(state.catalogue.deprecation(kind));
+    respond::warn(&mut response, &notes.warnings());
+    Ok(response)
 }
 
 /// The object or collection that a path means. A namespaced object has no path without its namespace.

@@ -44,7 +44,7 @@ impl Patch {
                 .map_err(|error| ApiError::bad_request(format!("error decoding patch: {error}")))
         };
         let bytes = match media.as_str() {
-            JSON | MERGE | STRATEGIC => body::read(call.take_body()).await?,
+            JSON | MERGE | STRATEGIC => call.bytes().await?,
             other => return Err(body::unsupported(other, understood)),
         };
         match media.as_str() {
@@ -106,7 +106,7 @@ pub(crate) async fn patch(state: &State, call: &mut Call, part: Part) -> Answer 
     let options = WriteOptions::of(&call.query)?;
     call.form()?;
     if body::media_type(call.header(CONTENT_TYPE).unwrap_or_default()) == APPLY {
-        let bytes = body::read(call.take_body()).await?;
+        let bytes = call.bytes().await?;
         return apply::apply(state, call, part, &bytes).await;
     }
     if call.query.has("force") {
@@ -120,9 +120,7 @@ pub(crate) async fn patch(state: &State, call: &mut Call, part: Part) -> Answer 
         found.clear();
         patch.apply_to(object, options.validation, &mut found)
     };
-    let mut warnings = Vec::new();
-    let entry = change::change(state, &target, &mut edit, &mut warnings).await?;
-    found.append(&mut warnings);
-    call.warnings = found;
-    call.answer(state, StatusCode::OK, entry).await
+    let outcome = change::change(state, &target, &mut edit, &call.notes).await;
+    call.notes.warn(found);
+    call.answer(state, StatusCode::OK, outcome?).await
 }

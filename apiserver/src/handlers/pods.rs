@@ -7,6 +7,7 @@ use super::patch::Patch;
 use crate::accept::Form;
 use crate::admission::{Operation, Options};
 use crate::body;
+use crate::notes::Notes;
 use crate::options::{WriteOptions, delete_is_dry_run};
 use crate::request::Verb;
 use crate::respond::{self, Answer};
@@ -37,9 +38,7 @@ pub(crate) async fn bind(state: &State, call: &mut Call) -> Answer {
         return Err(ApiError::invalid(Binding::KIND.row(), &name, &[error]));
     }
     let facts = posted(call, Pod::KIND, &key.name, Subresource::Binding, options.dry_run);
-    let mut warnings = Vec::new();
-    let binding = webhooks::posted(state, facts, binding, &mut warnings).await?;
-    call.warnings = warnings;
+    let binding = webhooks::posted(state, facts, binding, &call.notes).await?;
     let server = UserInfo::api_server();
     let target = Target {
         kind: Pod::KIND,
@@ -52,7 +51,7 @@ pub(crate) async fn bind(state: &State, call: &mut Call) -> Answer {
     };
     let now = state.now();
     let mut edit = |pod: &Object| bound(pod, &binding, &key, now);
-    change::change(state, &target, &mut edit, &mut call.warnings).await?;
+    change::change(state, &target, &mut edit, &call.notes).await?;
     let created = Status { status: Some("Success".to_owned()), code: Some(201), ..Status::default() };
     respond::value(StatusCode::CREATED, Form::JSON, &created)
 }
@@ -118,10 +117,8 @@ fn set_scheduled(pod: &mut Pod, now: jiff::Timestamp) {
 pub(crate) async fn evict(state: &State, call: &mut Call) -> Answer {
     let options = WriteOptions::of(&call.query)?;
     let eviction: Eviction = call.content().await?.plain()?;
-    let mut warnings = Vec::new();
     let facts = posted(call, call.kind, &call.key.name, Subresource::Eviction, options.dry_run);
-    let eviction = webhooks::posted(state, facts, eviction, &mut warnings).await?;
-    call.warnings = warnings;
+    let eviction = webhooks::posted(state, facts, eviction, &call.notes).await?;
     let mut delete = eviction.delete_options.unwrap_or_default();
     if options.dry_run {
         delete.dry_run = Some(vec!["All".to_owned()]);
@@ -133,7 +130,7 @@ pub(crate) async fn evict(state: &State, call: &mut Call) -> Answer {
         announce(state, call, delete_is_dry_run(&delete)).await?;
     }
     let order = Order { key: &call.key, options: &delete, user: &call.user, admitted: true };
-    match delete_object(state, &order, &mut call.warnings).await? {
+    match delete_object(state, &order, &call.notes).await? {
         Outcome::Removed(_) | Outcome::Marked(_) => {
             let created = Status { status: Some("Success".to_owned()), code: Some(201), ..Status::default() };
             respond::value(StatusCode::CREATED, Form::JSON, &created)
@@ -170,7 +167,7 @@ async fn announce(state: &State, call: &Call, dry_run: bool) -> Result<(), ApiEr
         }
         Ok(changed)
     };
-    change::change(state, &target, &mut edit, &mut Vec::new()).await.map(drop)
+    change::change(state, &target, &mut edit, &Notes::default()).await.map(drop)
 }
 
 /// Pods that have not started, or that are over or on their way out, may always go.
@@ -220,7 +217,7 @@ async fn spend_budget(state: &State, call: &Call, pod: &Pod, dry_run: bool) -> R
         }
         Ok(changed)
     };
-    change::change(state, &target, &mut edit, &mut Vec::new()).await.map(drop)
+    change::change(state, &target, &mut edit, &Notes::default()).await.map(drop)
 }
 
 fn no_budget(name: &str, unknown: bool) -> ApiError {
@@ -271,10 +268,9 @@ pub(crate) async fn finalize(state: &State, call: &mut Call) -> Answer {
 pub(crate) async fn change_containers(state: &State, call: &mut Call, subresource: Subresource) -> Answer {
     let options = WriteOptions::of(&call.query)?;
     let kind = call.kind;
-    let mut warnings = Vec::new();
     let (whole, patch) = match call.path.verb {
         Verb::Patch => (None, Some(Patch::read(call).await?)),
-        _ => (Some(call.content().await?.object(kind, options.validation, &mut warnings)?), None),
+        _ => (Some(call.object(options.validation).await?), None),
     };
     let edit = |object: &Object| {
         let wanted = match (&whole, &patch) {
@@ -331,8 +327,6 @@ async fn chosen(
     mut edit: impl FnMut(&Object) -> Result<Object, ApiError> + Send,
 ) -> Answer {
     let target = call.target(Part::Chosen, dry_run);
-    let mut warnings = Vec::new();
-    let entry = change::change(state, &target, &mut edit, &mut warnings).await?;
-    call.warnings = warnings;
+    let entry = change::change(state, &target, &mut edit, &call.notes).await?;
     call.answer(state, StatusCode::OK, entry).await
 }

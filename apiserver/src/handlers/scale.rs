@@ -24,9 +24,7 @@ pub(crate) async fn handle(state: &State, call: &mut Call) -> Answer {
     let options = WriteOptions::of(&call.query)?;
     let wanted = Wanted::read(call).await?;
     let target = call.target(Part::Main, options.dry_run);
-    let mut warnings = Vec::new();
-    let entry = change::change(state, &target, &mut |it| wanted.edit(it), &mut warnings).await?;
-    call.warnings = warnings;
+    let entry = change::change(state, &target, &mut |it| wanted.edit(it), &call.notes).await?;
     respond::value(StatusCode::OK, form, &shown(state, call, entry).await?)
 }
 

@@ -78,9 +78,7 @@ async fn admit(
         options: Options::Write { dry_run, manager: &call.manager },
         sent: super::subresource::kind(Subresource::Token),
     };
-    let mut warnings = Vec::new();
-    let request = webhooks::posted(state, facts, request, &mut warnings).await?;
-    call.warnings = warnings;
+    let request = webhooks::posted(state, facts, request, &call.notes).await?;
     Ok(request)
 }
 

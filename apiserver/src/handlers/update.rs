@@ -13,12 +13,10 @@ use http::StatusCode;
 pub(crate) async fn update(state: &State, call: &mut Call, part: Part) -> Answer {
     let options = WriteOptions::of(&call.query)?;
     call.form()?;
-    let mut warnings = Vec::new();
-    let object = call.content().await?.object(call.kind, options.validation, &mut warnings)?;
+    let object = call.object(options.validation).await?;
     check_version(call, &object)?;
     let target = call.target(part, options.dry_run);
-    let entry = change::change(state, &target, &mut |_| Ok(object.clone()), &mut warnings).await?;
-    call.warnings = warnings;
+    let entry = change::change(state, &target, &mut |_| Ok(object.clone()), &call.notes).await?;
     call.answer(state, StatusCode::OK, entry).await
 }
 

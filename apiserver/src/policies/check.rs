@@ -8,8 +8,13 @@ use api::k8s::api::admissionregistration::v1::{
     MatchCondition, MutatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicySpec,
     ValidatingWebhookConfiguration,
 };
+use api::validation::names;
 use api::{ApiError, Object};
+use std::collections::BTreeSet;
 use structural::cel::Program;
+
+/// Most match conditions of a webhook or a policy.
+const MOST_CONDITIONS: usize = 64;
 
 /// See the module.
 pub(crate) struct Expressions;
@@ -47,36 +52,41 @@ fn errors_of(object: &Object) -> Errors {
 }
 
 fn policy_errors(errors: &mut Errors, path: &Path, spec: &ValidatingAdmissionPolicySpec) {
-    let rules = spec.match_constraints.as_ref().and_then(|it| it.resource_rules.as_ref());
-    if spec.match_constraints.is_none() {
-        errors.push(Error::required(&path.child("matchConstraints"), ""));
-    } else if rules.is_none_or(Vec::is_empty) {
-        errors.push(Error::required(&path.child("matchConstraints").child("resourceRules"), ""));
-    }
-    let (validations, annotations) = (path.child("validations"), path.child("auditAnnotations"));
-    if spec.validations.iter().flatten().count() + spec.audit_annotations.iter().flatten().count() == 0 {
-        let detail = "validations or auditAnnotations must be present";
-        errors.push(Error::required(&validations, detail));
-    }
-    condition_errors(errors, &path.child("matchConditions"), spec.match_conditions.as_deref(), VARIABLES);
+    // What a policy does not have its expressions cannot read.
+    let without = |left_out: &[&str]| -> Vec<&'static str> {
+        let params = if spec.param_kind.is_none() { "params" } else { "" };
+        VARIABLES.iter().copied().filter(|it| *it != params && !left_out.contains(it)).collect()
+    };
+    let all = without(&[]);
+    let conditions = path.child("matchConditions");
+    condition_errors(errors, &conditions, spec.match_conditions.as_deref(), &without(&["variables"]));
     for (index, variable) in spec.variables.iter().flatten().enumerate() {
         let path = path.child("variables").index(index).child("expression");
-        expression(errors, &path, &variable.expression, VARIABLES, |_| true, "");
+        expression(errors, &path, &variable.expression, &all, |_| true, "");
     }
     for (index, it) in spec.validations.iter().flatten().enumerate() {
-        let path = validations.index(index);
-        boolean(errors, &path.child("expression"), &it.expression, VARIABLES);
-        if let Some(text) = it.message_expression.as_deref().filter(|it| !it.is_empty()) {
-            self::text(errors, &path.child("messageExpression"), text);
-        }
-        let known = ["Unauthorized", "Forbidden", "Invalid", "RequestEntityTooLarge"];
-        if let Some(reason) = it.reason.as_deref().filter(|it| !it.is_empty() && !known.contains(it)) {
-            errors.push(Error::not_supported(&path.child("reason"), reason, &known));
+        let path = path.child("validations").index(index);
+        boolean(errors, &path.child("expression"), &it.expression, &all);
+        if let Some(text) = it.message_expression.as_deref().filter(|it| !it.trim().is_empty()) {
+            // A message is made of what the request says, not of what its user may do.
+            self::text(errors, &path.child("messageExpression"), text, &without(&["authorizer"]));
         }
     }
     for (index, it) in spec.audit_annotations.iter().flatten().enumerate() {
-        let path = annotations.index(index).child("valueExpression");
-        expression(errors, &path, &it.value_expression, VARIABLES, |_| true, "");
+        let path = path.child("auditAnnotations").index(index).child("valueExpression");
+        if it.value_expression.trim().is_empty() {
+            errors.push(Error::required(&path, "valueExpression is not specified"));
+        } else {
+            let fits = |it: &Program| it.may_be_text() || it.may_be_null();
+            expression(
+                errors,
+                &path,
+                &it.value_expression,
+                &all,
+                fits,
+                "must evaluate to string or null_type",
+            );
+        }
     }
 }
 
@@ -86,10 +96,20 @@ fn condition_errors(
     conditions: Option<&[MatchCondition]>,
     variables: &[&str],
 ) {
-    for (index, condition) in conditions.unwrap_or_default().iter().enumerate() {
-        let path = path.index(index);
-        if condition.name.is_empty() {
-            errors.push(Error::required(&path.child("name"), ""));
+    let (conditions, mut seen) = (conditions.unwrap_or_default(), BTreeSet::new());
+    if conditions.len() > MOST_CONDITIONS {
+        errors.push(Error::too_many(path, conditions.len(), MOST_CONDITIONS));
+    }
+    for (index, condition) in conditions.iter().enumerate() {
+        let (path, name) = (path.index(index), condition.name.as_str());
+        match name {
+            "" => errors.push(Error::required(&path.child("name"), "")),
+            _ if !seen.insert(name) => errors.push(Error::duplicate(&path.child("name"), name)),
+            _ => errors.extend(
+                names::qualified_name(name)
+                    .into_iter()
+                    .map(|it| Error::invalid(&path.child("name"), name, it)),
+            ),
         }
         boolean(errors, &path.child("expression"), &condition.expression, variables);
     }
@@ -99,8 +119,8 @@ fn boolean(errors: &mut Errors, path: &Path, source: &str, variables: &[&str]) {
     expression(errors, path, source, variables, Program::may_be_bool, "must evaluate to bool");
 }
 
-fn text(errors: &mut Errors, path: &Path, source: &str) {
-    expression(errors, path, source, VARIABLES, Program::may_be_text, "must evaluate to string");
+fn text(errors: &mut Errors, path: &Path, source: &str, variables: &[&str]) {
+    expression(errors, path, source, variables, Program::may_be_text, "must evaluate to string");
 }
 
 fn expression(

@@ -5,10 +5,13 @@ use crate::webhooks::condition::{Expression, Outcome};
 use crate::webhooks::index::FailurePolicy;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
-use structural::cel::OBJECT_BUDGET;
+use structural::cel::{Authority, OBJECT_BUDGET};
 
 /// The longest message that an expression may make.
 const LONGEST_MESSAGE: usize = 5 << 10;
+
+/// The longest annotation, in characters; what is longer is cut.
+const LONGEST_ANNOTATION: usize = 10 << 10;
 
 /// Why a policy does not let a request pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,11 +19,13 @@ pub(crate) struct Denial {
     pub(crate) message: String,
     /// Invalid, if it does not say otherwise.
     pub(crate) reason: Option<String>,
+    /// Which of the validations failed.
+    pub(crate) index: usize,
 }
 
 impl Denial {
     pub(crate) fn plain(message: String) -> Self {
-        Self { message, reason: None }
+        Self { message, reason: None, index: 0 }
     }
 }
 
@@ -31,6 +36,7 @@ pub(crate) struct Scope<'a> {
     request: &'a Value,
     params: &'a Value,
     namespace: &'a Value,
+    rights: &'a dyn Authority,
     variables: Value,
     /// Why variables have no value, by name: it matters only to what reads them.
     failed: BTreeMap<String, String>,
@@ -44,9 +50,10 @@ impl<'a> Scope<'a> {
         request: &'a Value,
         params: &'a Value,
         namespace: &'a Value,
+        rights: &'a dyn Authority,
     ) -> Self {
         let (variables, failed) = (Value::Object(Map::new()), BTreeMap::new());
-        Self { object, old, request, params, namespace, variables, failed, budget: OBJECT_BUDGET }
+        Self { object, old, request, params, namespace, rights, variables, failed, budget: OBJECT_BUDGET }
     }
 
     fn bindings(&self) -> [(&'static str, &Value); 6] {
@@ -62,7 +69,7 @@ impl<'a> Scope<'a> {
 
     fn value(&mut self, expression: &Expression) -> Result<Value, String> {
         let mut budget = self.budget;
-        let result = expression.evaluate(&self.bindings(), &mut budget);
+        let result = expression.evaluate(&self.bindings(), self.rights, &mut budget);
         self.budget = budget;
         result.map_err(|error| self.explained(expression, error))
     }
@@ -92,31 +99,35 @@ impl<'a> Scope<'a> {
     }
 }
 
-/// Everything that a policy has against what the scope holds.
-pub(crate) fn evaluate(policy: &Policy, mut scope: Scope<'_>) -> Vec<Denial> {
+/// Everything that a policy has against what the scope holds, and what it wants noted.
+pub(crate) fn evaluate(policy: &Policy, mut scope: Scope<'_>) -> (Vec<Denial>, Vec<(String, String)>) {
     for (name, expression) in &policy.variables {
         scope.define(name, expression);
     }
     let fails = policy.failure == FailurePolicy::Fail;
-    match policy.conditions.evaluate(&scope.bindings()) {
+    match policy.conditions.evaluate(&scope.bindings(), scope.rights) {
         Outcome::Met => {}
-        Outcome::Unmet => return Vec::new(),
-        Outcome::Failed(why) => return fails.then(|| Denial::plain(why)).into_iter().collect(),
+        Outcome::Unmet => return Default::default(),
+        Outcome::Failed(why) => {
+            return (fails.then(|| Denial::plain(why)).into_iter().collect(), Vec::new());
+        }
     }
     let mut denials = Vec::new();
-    for validation in &policy.validations {
+    for (index, validation) in policy.validations.iter().enumerate() {
         match scope.value(&validation.expression) {
             Ok(Value::Bool(true)) => {}
             Ok(_) => denials.push(Denial {
                 message: message_of(validation, &mut scope),
                 reason: validation.reason.clone(),
+                index,
             }),
-            Err(error) if fails => denials.push(Denial::plain(error)),
+            Err(error) if fails => denials.push(Denial { index, ..Denial::plain(error) }),
             Err(_) => {}
         }
     }
-    denials.extend(annotate(policy, &mut scope).into_iter().filter(|_| fails));
-    denials
+    let (failed, noted) = annotate(policy, &mut scope);
+    denials.extend(failed.into_iter().filter(|_| fails));
+    (denials, noted)
 }
 
 /// What the client reads: what the expression makes, what the policy says, or the expression that failed.
@@ -134,17 +145,18 @@ fn message_of(validation: &Validation, scope: &mut Scope<'_>) -> String {
     }
 }
 
-/// Notes what the policy wants noted; an expression that fails counts like any other.
-fn annotate(policy: &Policy, scope: &mut Scope<'_>) -> Vec<Denial> {
-    let mut denials = Vec::new();
+/// What the policy wants noted; an expression that fails counts like any other.
+fn annotate(policy: &Policy, scope: &mut Scope<'_>) -> (Vec<Denial>, Vec<(String, String)>) {
+    let (mut denials, mut noted) = (Vec::new(), Vec::new());
     for (key, expression) in &policy.annotations {
         match scope.value(expression) {
             Ok(Value::String(value)) => {
-                tracing::debug!(key = format!("{}/{key}", policy.name), value, "audit annotation");
+                let value: String = value.trim().chars().take(LONGEST_ANNOTATION).collect();
+                noted.extend((!value.is_empty()).then(|| (key.clone(), value)));
             }
             Ok(_) => {}
             Err(error) => denials.push(Denial::plain(error)),
         }
     }
-    denials
+    (denials, noted)
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 /// What expressions of policies may read.
 pub(crate) const VARIABLES: &[&str] =
-    &["object", "oldObject", "request", "params", "namespaceObject", "variables"];
+    &["object", "oldObject", "request", "params", "namespaceObject", "variables", "authorizer"];
 
 /// See the module.
 #[derive(Clone, Default)]
@@ -69,6 +69,16 @@ impl Action {
             "Warn" => Some(Self::Warn),
             "Audit" => Some(Self::Audit),
             _ => None,
+        }
+    }
+}
+
+impl Action {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Deny => "Deny",
+            Self::Warn => "Warn",
+            Self::Audit => "Audit",
         }
     }
 }

@@ -11,10 +11,11 @@ mod evaluate;
 pub(crate) mod index;
 mod params;
 
+use crate::notes::Notes;
 use crate::state::{State, cache_key};
-use crate::webhooks::add_warnings;
 use crate::webhooks::index::FailurePolicy;
 use crate::webhooks::matching::Matched;
+use crate::webhooks::rights::Rights;
 use crate::webhooks::subject::{Facts, Subject};
 use api::k8s::api::core::v1::Namespace;
 use api::k8s::apimachinery::pkg::apis::meta::v1::StatusCause;
@@ -23,11 +24,15 @@ use api::{ApiError, Key, Resource};
 use evaluate::{Denial, Scope};
 pub(crate) use index::Policy;
 use index::{Action, Binding};
-use serde_json::Value;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Groups whose objects are questions about rights and identities, which policies never see.
 const REVIEWS: &[&str] = &["authentication.k8s.io", "authorization.k8s.io"];
+
+/// Under which key failed validations are noted.
+const FAILURES: &str = "validation.policy.admission.k8s.io/validation_failure";
 
 /// The policies that are bound and whose rules name the request.
 pub(crate) fn judges(state: &State, facts: &Facts<'_>) -> Vec<(Matched, Arc<Policy>)> {
@@ -59,11 +64,14 @@ pub(crate) async fn validate(
     state: &State,
     judges: &[(Matched, Arc<Policy>)],
     subject: &Subject<'_>,
-    warnings: &mut Vec<String>,
+    notes: &Notes,
 ) -> Result<(), ApiError> {
-    let mut refusals = Vec::new();
+    let (mut refusals, mut failures) = (Vec::new(), Vec::new());
     for (seen, policy) in judges {
-        refusals.extend(judge(state, *seen, policy, subject, warnings).await);
+        refusals.extend(judge(state, *seen, policy, subject, &mut failures, notes).await);
+    }
+    if !failures.is_empty() {
+        notes.annotate(FAILURES, Value::Array(failures).to_string());
     }
     refusals.first().map_or(Ok(()), |it| Err(it.error(subject)))
 }
@@ -74,7 +82,8 @@ async fn judge(
     seen: Matched,
     policy: &Arc<Policy>,
     subject: &Subject<'_>,
-    warnings: &mut Vec<String>,
+    failures: &mut Vec<Value>,
+    notes: &Notes,
 ) -> Vec<Refusal> {
     let refusal = |binding: Option<&Arc<Binding>>, denial| {
         let fails = policy.failure == FailurePolicy::Fail;
@@ -90,10 +99,10 @@ async fn judge(
     let index = state.policies.now();
     let mut refusals = Vec::new();
     for binding in index.bindings.values().filter(|it| it.policy == policy.name) {
-        match through(state, seen, policy, binding, subject).await {
+        match through(state, seen, policy, binding, subject, notes).await {
             Err(why) => refusals.extend(refusal(Some(binding), wrong("binding", &why))),
             Ok(denials) => {
-                let denials = denials.into_iter().filter(|it| act(policy, binding, it, warnings));
+                let denials = denials.into_iter().filter(|it| act(policy, binding, it, failures, notes));
                 refusals.extend(denials.map(|denial| Refusal {
                     policy: policy.clone(),
                     binding: Some(binding.clone()),
@@ -112,6 +121,7 @@ async fn through(
     policy: &Policy,
     binding: &Binding,
     subject: &Subject<'_>,
+    notes: &Notes,
 ) -> Result<Vec<Denial>, String> {
     let text = |error: ApiError| error.message().to_owned();
     if let Some(criteria) = &binding.criteria {
@@ -125,12 +135,30 @@ async fn through(
     let (object, old) = subject.seen_as(seen).map_err(text)?;
     let request = subject.facts.request(seen);
     let namespace = namespace_of(state, &subject.facts);
-    let mut denials = Vec::new();
+    let rights = Rights::of(state, &subject.facts, seen);
+    let (mut denials, mut noted) = (Vec::new(), Vec::new());
     for params in params {
-        let scope = Scope::new(&object, &old, &request, &params, &namespace);
-        denials.extend(evaluate::evaluate(policy, scope));
+        let scope = Scope::new(&object, &old, &request, &params, &namespace, &rights);
+        let (found, annotations) = evaluate::evaluate(policy, scope);
+        denials.extend(found);
+        noted.extend(annotations);
     }
+    note(policy, noted, notes);
     Ok(denials)
+}
+
+/// Notes what the expressions of a policy want noted: for each key, every value once.
+fn note(policy: &Policy, noted: Vec<(String, String)>, notes: &Notes) {
+    let mut by_key: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (key, value) in noted {
+        let values = by_key.entry(key).or_default();
+        if !values.contains(&value) {
+            values.push(value);
+        }
+    }
+    for (key, values) in by_key {
+        notes.annotate(format!("{}/{key}", policy.name), values.join(", "));
+    }
 }
 
 /// The namespace that the request is in, as an object.
@@ -144,7 +172,13 @@ fn namespace_of(state: &State, facts: &Facts<'_>) -> Value {
 }
 
 /// Does what the binding says is to be done about a denial; says whether it refuses the request.
-fn act(policy: &Policy, binding: &Binding, denial: &Denial, warnings: &mut Vec<String>) -> bool {
+fn act(
+    policy: &Policy,
+    binding: &Binding,
+    denial: &Denial,
+    failures: &mut Vec<Value>,
+    notes: &Notes,
+) -> bool {
     for action in &binding.actions {
         match action {
             Action::Deny => {}
@@ -153,15 +187,16 @@ fn act(policy: &Policy, binding: &Binding, denial: &Denial, warnings: &mut Vec<S
                     "Validation failed for ValidatingAdmissionPolicy '{}' with binding '{}': {}",
                     policy.name, binding.name, denial.message
                 );
-                add_warnings(warnings, vec![warning]);
+                notes.warn([warning]);
             }
             Action::Audit => {
-                tracing::debug!(
-                    policy = policy.name,
-                    binding = binding.name,
-                    denial.message,
-                    "audit annotation"
-                );
+                failures.push(json!({
+                    "message": denial.message,
+                    "policy": policy.name,
+                    "binding": binding.name,
+                    "expressionIndex": denial.index,
+                    "validationActions": binding.actions.iter().map(|it| it.name()).collect::<Vec<_>>(),
+                }));
             }
         }
     }

@@ -110,7 +110,7 @@ async fn variables_conditions_namespaces_and_requests_can_be_read() {
     let broken = "composited variable \"broken\" fails to evaluate: expression 'object.data.absent' resulted in error: no such key: absent";
     check(spec("variables.broken == ''", "true"), json!({}), tried.clone(), Err((422, broken))).await;
     let reads = "namespaceObject.metadata.name == 'default' && request.userInfo.username == 'admin' \
-        && request.operation == 'CREATE' && oldObject == null && params == null";
+        && request.operation == 'CREATE' && oldObject == null";
     check(spec(reads, "true"), json!({}), tried, Ok(())).await;
 }
 
@@ -135,6 +135,24 @@ async fn parameters_are_found_by_name_or_by_labels() {
 }
 
 #[tokio::test]
+async fn expressions_ask_what_somebody_may_do() {
+    let spec = |expression: &str| json!({ "validations": [{ "expression": expression, "message": "no" }] });
+    let good = "authorizer.requestResource.check('delete').allowed() && authorizer.path('/metrics').check('get').allowed()";
+    check(spec(good), json!({}), json!({}), Ok(())).await;
+    let robot = "authorizer.serviceAccount('default', 'default')";
+    let pods = format!("{robot}.group('').resource('pods').namespace('default').check('get').allowed()");
+    check(spec(&pods), json!({}), json!({}), Err((422, "no"))).await;
+    let condition = json!({
+        "validations": [{ "expression": "false" }],
+        "matchConditions": [{ "name": "x", "expression": format!("{robot}.path('/x').check('get').allowed()") }],
+    });
+    check(condition, json!({}), json!({}), Ok(())).await;
+    let many: Vec<String> = (0..40).map(|it| it.to_string()).collect();
+    let many = format!("[{}].all(it, {})", many.join(", "), "authorizer.path('/x').check('get').allowed()");
+    check(spec(&many), json!({}), json!({}), Err((422, "cost limit exceeded"))).await;
+}
+
+#[tokio::test]
 async fn bindings_limit_and_may_only_warn() {
     let spec = json!({ "validations": [{ "expression": "false", "message": "careful" }] });
     let elsewhere =
@@ -154,6 +172,11 @@ async fn expressions_that_make_no_sense_are_refused_at_once() {
         (json!({ "validations": [{ "expression": "object." }] }), "spec.validations[0].expression"),
         (json!({ "validations": [{ "expression": "'text'" }] }), "spec.validations[0].expression"),
         (json!({ "validations": [{ "expression": "nothing.x" }] }), "spec.validations[0].expression"),
+        (json!({ "validations": [{ "expression": "params.x" }] }), "spec.validations[0].expression"),
+        (
+            json!({ "validations": [{ "expression": "true", "messageExpression": "authorizer.path('/').check('get').reason()" }] }),
+            "spec.validations[0].messageExpression",
+        ),
         (json!({ "validations": [] }), "spec.validations"),
         (
             json!({ "validations": [{ "expression": "true" }], "matchConstraints": null }),

@@ -69,7 +69,7 @@ impl Hook {
     }
 
     /// Registers this webhook for config maps.
-    async fn register(&self, rig: &Rig, kind: &str, name: &str, fields: &Value) {
+    pub(super) async fn register(&self, rig: &Rig, kind: &str, name: &str, fields: &Value) {
         let rule = json!({
             "apiGroups": [""], "apiVersions": ["v1"], "operations": ["*"], "resources": ["configmaps", "namespaces"],
         });
@@ -119,7 +119,7 @@ async fn answer(
     Ok(http::Response::new(Full::new(said.to_string().into())))
 }
 
-fn patch(operations: &Value) -> Value {
+pub(super) fn patch(operations: &Value) -> Value {
     json!({ "allowed": true, "patchType": "JSONPatch", "patch": STANDARD.encode(operations.to_string()) })
 }
 

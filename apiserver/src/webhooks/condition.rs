@@ -1,15 +1,17 @@
 //! Match conditions: expressions over the request that say whether a webhook or a policy is asked at all.
 
+use super::rights::Rights;
 use super::subject::Subject;
+use crate::state::State;
 use api::k8s::api::admissionregistration::v1::MatchCondition;
 use api::{ApiError, Kind};
 use serde_json::Value;
-use structural::cel::Program;
+use structural::cel::{Authority, Program};
 
 /// What all match conditions of one webhook or policy may cost together.
 const BUDGET: u64 = structural::cel::OBJECT_BUDGET / 4;
 /// What match conditions of webhooks may read.
-pub(crate) const VARIABLES: &[&str] = &["object", "oldObject", "request"];
+pub(crate) const VARIABLES: &[&str] = &["object", "oldObject", "request", "authorizer"];
 
 /// An expression, compiled; one that does not compile fails when it runs.
 #[derive(Clone, Debug)]
@@ -35,11 +37,16 @@ impl Expression {
     }
 
     /// The value; takes what it costs from the budget.
-    pub(crate) fn evaluate(&self, bindings: &[(&str, &Value)], budget: &mut u64) -> Result<Value, String> {
+    pub(crate) fn evaluate(
+        &self,
+        bindings: &[(&str, &Value)],
+        rights: &dyn Authority,
+        budget: &mut u64,
+    ) -> Result<Value, String> {
         let failed =
             |why: &dyn std::fmt::Display| format!("expression '{}' resulted in error: {why}", self.source);
         let program = self.program.as_ref().map_err(|it| failed(it))?;
-        let (result, cost) = program.evaluate_counted(bindings, *budget);
+        let (result, cost) = program.evaluate_counted(bindings, Some(rights), *budget);
         *budget = budget.saturating_sub(cost);
         result.map_err(|it| failed(&it))
     }
@@ -65,10 +72,10 @@ impl Conditions {
     }
 
     /// Evaluates all of them: one that is unmet outweighs those that fail.
-    pub(crate) fn evaluate(&self, bindings: &[(&str, &Value)]) -> Outcome {
+    pub(crate) fn evaluate(&self, bindings: &[(&str, &Value)], rights: &dyn Authority) -> Outcome {
         let (mut budget, mut errors) = (BUDGET, Vec::new());
         for condition in &self.0 {
-            match condition.evaluate(bindings, &mut budget) {
+            match condition.evaluate(bindings, rights, &mut budget) {
                 Ok(Value::Bool(true)) => {}
                 Ok(_) => return Outcome::Unmet,
                 Err(error) => errors.push(error),
@@ -82,12 +89,18 @@ impl Conditions {
     }
 
     /// What they come to for a webhook that knows the resource as `seen`.
-    pub(crate) fn judge(&self, subject: &Subject<'_>, seen: Kind) -> Result<Outcome, ApiError> {
+    pub(crate) fn judge(
+        &self,
+        state: &State,
+        subject: &Subject<'_>,
+        seen: Kind,
+    ) -> Result<Outcome, ApiError> {
         if self.0.is_empty() {
             return Ok(Outcome::Met);
         }
         let (object, old) = subject.seen_as(seen)?;
         let request = subject.facts.request(seen);
-        Ok(self.evaluate(&[("object", &object), ("oldObject", &old), ("request", &request)]))
+        let bindings = [("object", &object), ("oldObject", &old), ("request", &request)];
+        Ok(self.evaluate(&bindings, &Rights::of(state, &subject.facts, seen)))
     }
 }

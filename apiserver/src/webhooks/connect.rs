@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 const SWITCHES: &[&str] = &["stdin", "stdout", "stderr", "tty"];
 
 /// Asks whether a connection may be made. What mutating webhooks make of its options is not looked at, as upstream.
-pub(crate) async fn admit(state: &State, call: &mut Call, found: Subresource) -> Result<(), ApiError> {
+pub(crate) async fn admit(state: &State, call: &Call, found: Subresource) -> Result<(), ApiError> {
     let sent = match found {
         Subresource::Proxy => Some(proxied(call.kind.row().kind)),
         _ => subresource::kind(found),
@@ -33,10 +33,7 @@ pub(crate) async fn admit(state: &State, call: &mut Call, found: Subresource) ->
         _ => options_of(&call.query, found),
     };
     body.extend([("kind".to_owned(), kind.into()), ("apiVersion".to_owned(), "v1".into())]);
-    let mut warnings = Vec::new();
-    super::posted(state, facts, Value::Object(body), &mut warnings).await?;
-    super::add_warnings(&mut call.warnings, warnings);
-    Ok(())
+    super::posted(state, facts, Value::Object(body), &call.notes).await.map(drop)
 }
 
 fn proxied(kind: &str) -> super::subject::Name {

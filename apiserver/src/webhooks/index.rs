@@ -38,6 +38,8 @@ impl FailurePolicy {
 
 /// One webhook.
 pub(crate) struct Hook {
+    /// The name of the configuration that it is in.
+    pub(crate) configuration: String,
     pub(crate) name: String,
     pub(crate) criteria: Criteria,
     pub(crate) conditions: Conditions,
@@ -55,18 +57,19 @@ pub(crate) struct Hook {
 }
 
 impl Hook {
-    fn mutating(webhook: MutatingWebhook) -> Self {
-        Self { mutates: true, ..Self::of(webhook) }
+    fn mutating(configuration: &str, webhook: MutatingWebhook) -> Self {
+        Self { mutates: true, configuration: configuration.to_owned(), ..Self::of(webhook) }
     }
 
-    fn validating(webhook: ValidatingWebhook) -> Self {
-        Self::of(widened(webhook))
+    fn validating(configuration: &str, webhook: ValidatingWebhook) -> Self {
+        Self { configuration: configuration.to_owned(), ..Self::of(widened(webhook)) }
     }
 
     fn of(webhook: MutatingWebhook) -> Self {
         let reads_v1 = webhook.admission_review_versions.iter().any(|it| it == "v1");
         let seconds = webhook.timeout_seconds.unwrap_or(USUAL_TIMEOUT);
         Self {
+            configuration: String::new(),
             criteria: Criteria::of_webhook(
                 webhook.rules.as_deref().unwrap_or_default(),
                 webhook.match_policy.as_deref(),
@@ -116,7 +119,8 @@ impl Index {
             true => &mut self.mutating,
             false => &mut self.validating,
         };
-        let hooks: Arc<[Arc<Hook>]> = object.map(webhooks_of).unwrap_or_default().into_iter().collect();
+        let hooks: Arc<[Arc<Hook>]> =
+            object.map(|it| webhooks_of(name, it)).unwrap_or_default().into_iter().collect();
         match hooks.is_empty() {
             true => phase.remove(name),
             false => phase.insert(name.to_owned(), hooks),
@@ -124,12 +128,12 @@ impl Index {
     }
 }
 
-fn webhooks_of(object: &Object) -> Vec<Arc<Hook>> {
+fn webhooks_of(name: &str, object: &Object) -> Vec<Arc<Hook>> {
     if let Some(configuration) = object.get::<MutatingWebhookConfiguration>() {
         let webhooks = configuration.webhooks.iter().flatten();
-        return webhooks.map(|it| Arc::new(Hook::mutating(it.clone()))).collect();
+        return webhooks.map(|it| Arc::new(Hook::mutating(name, it.clone()))).collect();
     }
     let configuration = object.get::<ValidatingWebhookConfiguration>();
     let webhooks = configuration.iter().flat_map(|it| it.webhooks.iter().flatten());
-    webhooks.map(|it| Arc::new(Hook::validating(it.clone()))).collect()
+    webhooks.map(|it| Arc::new(Hook::validating(name, it.clone()))).collect()
 }

@@ -3,7 +3,7 @@
 //! Start at [`mutate`] and [`validate`], which the handlers call where the plugins' two phases end, and at [`posted`] for
 //! what is not stored itself. [`index`] holds the configurations compiled, as the cache last saw them; [`subject`] is what is
 //! judged, [`matching`] and [`condition`] say whether a webhook wants to see it, [`review`] writes the question and reads
-//! the answer, [`client`] carries both, [`rounds`] does the calls in order, [`connect`] is for exec and its like. Where nothing is configured, nothing is done.
+//! the answer, [`client`] carries both, [`rounds`] does the calls in order, [`rights`] is what expressions ask about rights, [`connect`] is for exec and its like. Where nothing is configured, nothing is done.
 //!
 //! Refuses to show webhooks the configurations of webhooks and policies: one that refuses its own removal could never be
 //! removed. Nothing is kept from one request to the next but connections, which carry the server's identity alone.
@@ -15,16 +15,17 @@ pub(crate) mod index;
 pub(crate) mod matching;
 mod resolve;
 mod review;
+pub(crate) mod rights;
 mod rounds;
 pub(crate) mod subject;
 
 use crate::admission::Attempt;
+use crate::notes::Notes;
 use crate::policies;
 use crate::state::State;
 use api::{ApiError, Kind};
 use matching::Matched;
 use rounds::Call;
-pub(crate) use rounds::add_warnings;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -50,7 +51,7 @@ pub(crate) fn is_exempt(kind: Kind) -> bool {
 pub(crate) async fn mutate(
     state: &State,
     attempt: &mut Attempt<'_>,
-    warnings: &mut Vec<String>,
+    notes: &Notes,
 ) -> Result<bool, ApiError> {
     let index = state.webhooks.now();
     if index.mutating.is_empty() || is_exempt(attempt.kind) {
@@ -61,16 +62,16 @@ pub(crate) async fn mutate(
         return Ok(false);
     }
     let mut subject = Subject::of(attempt)?;
-    let first = rounds::mutate(state, &calls, None, &mut subject, warnings).await?;
+    let first = rounds::mutate(state, &calls, None, &mut subject, notes).await?;
     if !first.changed {
         return Ok(false);
     }
     store(attempt, &subject)?;
-    state.admission.mutate(state, attempt)?;
+    state.admission.mutate(state, attempt, notes)?;
     let refreshed = Subject::of(attempt)?.object;
     let again = if refreshed == subject.object { first.again } else { first.reinvocable };
     let mut subject = Subject::of(attempt)?;
-    second(state, &calls, &again, &mut subject, warnings).await?;
+    second(state, &calls, &again, &mut subject, notes).await?;
     store(attempt, &subject)?;
     Ok(true)
 }
@@ -80,12 +81,12 @@ async fn second(
     calls: &[Call],
     again: &BTreeSet<usize>,
     subject: &mut Subject<'_>,
-    warnings: &mut Vec<String>,
+    notes: &Notes,
 ) -> Result<(), ApiError> {
     if again.is_empty() {
         return Ok(());
     }
-    rounds::mutate(state, calls, Some(again), subject, warnings).await.map(drop)
+    rounds::mutate(state, calls, Some(again), subject, notes).await.map(drop)
 }
 
 fn store(attempt: &mut Attempt<'_>, subject: &Subject<'_>) -> Result<(), ApiError> {
@@ -101,11 +102,7 @@ fn store(attempt: &mut Attempt<'_>, subject: &Subject<'_>) -> Result<(), ApiErro
 }
 
 /// Asks policies, then validating webhooks, about what will be stored or deleted.
-pub(crate) async fn validate(
-    state: &State,
-    attempt: &Attempt<'_>,
-    warnings: &mut Vec<String>,
-) -> Result<(), ApiError> {
+pub(crate) async fn validate(state: &State, attempt: &Attempt<'_>, notes: &Notes) -> Result<(), ApiError> {
     if is_silent(state) || is_exempt(attempt.kind) {
         return Ok(());
     }
@@ -115,7 +112,7 @@ pub(crate) async fn validate(
         return Ok(());
     }
     let mut subject = Subject::of(attempt)?;
-    judge(state, &calls, &judges, &mut subject, warnings).await
+    judge(state, &calls, &judges, &mut subject, notes).await
 }
 
 /// Admission of what is sent to a subresource and not stored itself: bindings, evictions, token requests, the options of
@@ -124,13 +121,13 @@ pub(crate) async fn posted<T: Serialize + DeserializeOwned>(
     state: &State,
     facts: Facts<'_>,
     sent: T,
-    warnings: &mut Vec<String>,
+    notes: &Notes,
 ) -> Result<T, ApiError> {
     if are_idle(state) {
         return Ok(sent);
     }
     let body = serde_json::to_value(sent).map_err(ApiError::internal)?;
-    let body = admit(state, facts, body, warnings).await?;
+    let body = admit(state, facts, body, notes).await?;
     serde_json::from_value(body).map_err(ApiError::internal)
 }
 
@@ -139,19 +136,14 @@ pub(crate) fn are_idle(state: &State) -> bool {
     state.webhooks.now().mutating.is_empty() && is_silent(state)
 }
 
-async fn admit(
-    state: &State,
-    facts: Facts<'_>,
-    body: Value,
-    warnings: &mut Vec<String>,
-) -> Result<Value, ApiError> {
+async fn admit(state: &State, facts: Facts<'_>, body: Value, notes: &Notes) -> Result<Value, ApiError> {
     let index = state.webhooks.now();
     let calls = rounds::calls(state, &facts, &index.mutating);
     let (checks, judges) = (rounds::validating(state, &facts), policies::judges(state, &facts));
     let mut subject = Subject::posted(facts, body);
-    let first = rounds::mutate(state, &calls, None, &mut subject, warnings).await?;
-    second(state, &calls, &first.again, &mut subject, warnings).await?;
-    judge(state, &checks, &judges, &mut subject, warnings).await?;
+    let first = rounds::mutate(state, &calls, None, &mut subject, notes).await?;
+    second(state, &calls, &first.again, &mut subject, notes).await?;
+    judge(state, &checks, &judges, &mut subject, notes).await?;
     Ok(subject.object.unwrap_or_default())
 }
 
@@ -164,11 +156,11 @@ async fn judge(
     calls: &[Call],
     judges: &[(Matched, std::sync::Arc<policies::Policy>)],
     subject: &mut Subject<'_>,
-    warnings: &mut Vec<String>,
+    notes: &Notes,
 ) -> Result<(), ApiError> {
     for seen in judges.iter().map(|(seen, _)| *seen).chain(calls.iter().map(Call::seen)) {
         subject.prepare(state, seen).await?;
     }
-    policies::validate(state, judges, subject, warnings).await?;
-    rounds::validate(state, calls, subject, warnings).await
+    policies::validate(state, judges, subject, notes).await?;
+    rounds::validate(state, calls, subject, notes).await
 }

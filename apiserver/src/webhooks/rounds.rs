@@ -8,11 +8,12 @@ use super::matching::Matched;
 use super::review::{self, Failure, Verdict};
 use super::subject::{Facts, Subject};
 use crate::body::{self, FieldValidation};
+use crate::notes::{Notes, PATCHES};
 use crate::state::State;
 use crate::versions;
 use api::{ApiError, Kind};
 use futures::future::join_all;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -58,7 +59,7 @@ pub(crate) async fn mutate(
     calls: &[Call],
     only: Option<&BTreeSet<usize>>,
     subject: &mut Subject<'_>,
-    warnings: &mut Vec<String>,
+    notes: &Notes,
 ) -> Result<Round, ApiError> {
     let mut round = Round::default();
     for (index, call) in calls.iter().enumerate().filter(|(it, _)| only.is_none_or(|only| only.contains(it)))
@@ -67,10 +68,14 @@ pub(crate) async fn mutate(
         if !call.applies(state, subject)? {
             continue;
         }
-        let Some(verdict) = call.ask(state, subject, warnings).await? else { continue };
-        if let Some(patch) = &verdict.patch
-            && call.patch(state, subject, patch).await?
-        {
+        let Some(verdict) = call.ask(state, subject, notes).await? else { continue };
+        let mutated = match &verdict.patch {
+            Some(patch) => call.patch(state, subject, patch).await?,
+            None => false,
+        };
+        let place = format!("round_{}_index_{index}", u8::from(only.is_some()));
+        call.note(&place, mutated, verdict.patch.as_deref(), notes);
+        if mutated {
             round.changed = true;
             round.again.extend(round.reinvocable.iter().copied());
         }
@@ -86,7 +91,7 @@ pub(crate) async fn validate(
     state: &State,
     calls: &[Call],
     subject: &Subject<'_>,
-    warnings: &mut Vec<String>,
+    notes: &Notes,
 ) -> Result<(), ApiError> {
     let mut wanted = Vec::new();
     for call in calls {
@@ -95,25 +100,16 @@ pub(crate) async fn validate(
         }
     }
     let answers = wanted.iter().map(|call| async {
-        let mut said = Vec::new();
-        let answer = call.ask(state, subject, &mut said).await;
+        let said = Notes::default();
+        let answer = call.ask(state, subject, &said).await;
         (answer, said)
     });
     let mut refusal = Ok(());
     for (answer, said) in join_all(answers).await {
-        add_warnings(warnings, said);
+        notes.absorb(said);
         refusal = refusal.and(answer.map(drop));
     }
     refusal
-}
-
-/// A warning is given once, however many give it.
-pub(crate) fn add_warnings(warnings: &mut Vec<String>, said: Vec<String>) {
-    for warning in said {
-        if !warnings.contains(&warning) {
-            warnings.push(warning);
-        }
-    }
 }
 
 impl Call {
@@ -128,7 +124,7 @@ impl Call {
         if !hook.criteria.selects(state, subject)? {
             return Ok(false);
         }
-        match hook.conditions.judge(subject, self.seen)? {
+        match hook.conditions.judge(state, subject, self.seen)? {
             Outcome::Met => Ok(true),
             Outcome::Unmet => Ok(false),
             Outcome::Failed(_) if hook.failure == FailurePolicy::Ignore => Ok(false),
@@ -143,14 +139,14 @@ impl Call {
         &self,
         state: &State,
         subject: &Subject<'_>,
-        warnings: &mut Vec<String>,
+        notes: &Notes,
     ) -> Result<Option<Verdict>, ApiError> {
         let hook = &self.hook;
         match review::ask(state, hook, subject, self.seen).await {
             Ok(mut verdict) => {
-                add_warnings(warnings, std::mem::take(&mut verdict.warnings));
+                notes.warn(std::mem::take(&mut verdict.warnings));
                 for (key, value) in &verdict.annotations {
-                    tracing::debug!(key = format!("{}/{key}", hook.name), value, "audit annotation");
+                    notes.annotate(format!("{}/{key}", hook.name), value);
                 }
                 verdict.allowed(&hook.name).map(Some)
             }
@@ -165,6 +161,21 @@ impl Call {
                     }
                 }
             }
+        }
+    }
+
+    /// Notes what the webhook did. Its patch is noted, too, for logs that have what was sent.
+    fn note(&self, place: &str, mutated: bool, patch: Option<&[u8]>, notes: &Notes) {
+        let hook = &self.hook;
+        let told = json!({ "configuration": hook.configuration, "webhook": hook.name, "mutated": mutated });
+        notes.annotate(format!("mutation.webhook.admission.k8s.io/{place}"), told.to_string());
+        let patch = patch.and_then(|it| serde_json::from_slice::<Value>(it).ok()).filter(|_| mutated);
+        if let Some(patch) = patch {
+            let told = json!({
+                "configuration": hook.configuration, "webhook": hook.name,
+                "patch": patch, "patchType": "JSONPatch",
+            });
+            notes.annotate(format!("{PATCHES}{place}"), told.to_string());
         }
     }
 

@@ -80,6 +80,9 @@ pub(crate) struct Up {
     /// Run each daemon as a process of its own, to see and kill them one by one
     #[arg(long)]
     pub(crate) separate: bool,
+    /// Log requests as this policy says (audit.k8s.io/v1), to audit.log in the cluster's folder
+    #[arg(long, value_name = "FILE")]
+    pub(crate) audit_policy_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

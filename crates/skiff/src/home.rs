@@ -6,6 +6,8 @@
 //!           serve.lock     held by the process that runs the cluster
 //!           control.sock   where that process takes commands
 //!           skiff.log      what it says
+//!           audit-policy.yaml   what is logged of requests; without it nothing is
+//!           audit.log      what was logged
 //!           pki/  data/  nodes/NODE/
 //! ```
 
@@ -68,6 +70,12 @@ impl Folder {
     }
     pub(crate) fn log(&self) -> PathBuf {
         self.0.join("skiff.log")
+    }
+    pub(crate) fn audit_policy(&self) -> PathBuf {
+        self.0.join("audit-policy.yaml")
+    }
+    pub(crate) fn audit_log(&self) -> PathBuf {
+        self.0.join("audit.log")
     }
     pub(crate) fn pki(&self) -> PathBuf {
         self.0.join("pki")

@@ -101,6 +101,14 @@ impl Supervisor {
             ("service-cluster-ip-range", cluster.service_range()),
             ("advertise", format!("{}:{}", cluster.gateway(), cluster.port)),
         ];
+        if self.folder.audit_policy().exists() {
+            given.extend([
+                ("audit-policy-file", text(&self.folder.audit_policy())),
+                ("audit-log-path", text(&self.folder.audit_log())),
+                ("audit-log-maxsize", serve::AUDIT_LOG_MEGABYTES.to_string()),
+                ("audit-log-maxbackup", serve::AUDIT_LOG_BACKUPS.to_string()),
+            ]);
+        }
         given.extend(serve::listeners(cluster).iter().map(|it| ("listen", it.to_string())));
         Ok(given.into_iter().flat_map(|(name, value)| [format!("--{name}"), value]).collect())
     }

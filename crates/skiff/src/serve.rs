@@ -62,6 +62,7 @@ impl Running {
         config.listen = listeners(cluster);
         config.advertise = Some(SocketAddr::from((cluster.gateway(), cluster.port)));
         config.service_cidr = cluster.service_range();
+        config.audit = audit(&folder)?;
         config.clock = clock.clone();
         config.random = random.fork();
         config.metrics = metrics.clone();
@@ -170,6 +171,25 @@ impl control::Handler for Running {
 pub(crate) fn listeners(cluster: &Cluster) -> Vec<SocketAddr> {
     let addresses = [Ipv4Addr::LOCALHOST, cluster.gateway()];
     addresses.into_iter().map(|it| SocketAddr::from((it, cluster.port))).collect()
+}
+
+/// How large a cluster's audit log becomes before it is begun anew, and how many earlier ones are kept: a cluster on a
+/// laptop must not fill its disk.
+pub(crate) const AUDIT_LOG_MEGABYTES: u64 = 10;
+pub(crate) const AUDIT_LOG_BACKUPS: usize = 3;
+
+/// What is logged of requests: nothing, unless the cluster's folder holds a policy.
+fn audit(folder: &Folder) -> Result<Option<apiserver::AuditConfig>> {
+    if !folder.audit_policy().exists() {
+        return Ok(None);
+    }
+    let policy = std::fs::read_to_string(folder.audit_policy()).context("failed to read the audit policy")?;
+    let target = apiserver::AuditTarget {
+        path: folder.audit_log(),
+        max_size: AUDIT_LOG_MEGABYTES << 20,
+        max_backup: AUDIT_LOG_BACKUPS,
+    };
+    Ok(Some(apiserver::AuditConfig { policy, target }))
 }
 
 fn apiserver_material(material: &Material, cluster: &Cluster) -> Result<apiserver::Material> {

@@ -4,7 +4,8 @@ use api::field::{Error, Errors, Path};
 use std::collections::BTreeMap;
 use std::fmt;
 
-const PREFIX: &str = "pod-security.kubernetes.io/";
+/// How the keys of labels, and of what is noted for the audit log, begin.
+pub(super) const PREFIX: &str = "pod-security.kubernetes.io/";
 
 /// How much pods may do, from everything to little.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,11 +74,12 @@ impl fmt::Display for LevelVersion {
     }
 }
 
-/// What is refused and what is warned of.
+/// What is refused, what is warned of, and what is noted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Policy {
     pub(super) enforce: LevelVersion,
     pub(super) warn: LevelVersion,
+    pub(super) audit: LevelVersion,
 }
 
 impl Policy {
@@ -85,9 +87,9 @@ impl Policy {
     pub(super) fn of(labels: &BTreeMap<String, String>) -> (Self, Errors) {
         let mut errors = Errors::new();
         let enforce = read(labels, "enforce", Level::Restricted, &mut errors);
-        read(labels, "audit", Level::Privileged, &mut errors);
+        let audit = read(labels, "audit", Level::Privileged, &mut errors);
         let warn = read(labels, "warn", Level::Privileged, &mut errors);
-        (Self { enforce, warn }, errors)
+        (Self { enforce, warn, audit }, errors)
     }
 }
 

@@ -73,8 +73,19 @@ async fn prepare(home: &Home, folder: &Folder, up: &Up) -> Result<(Cluster, bool
     } else if up.separate != cluster.separate && up.separate {
         bail!("cluster {:?} runs in one process; `skiff stop` it first", cluster.name);
     }
+    keep_policy(folder, up, served)?;
     cluster.save(&folder.description())?;
     Ok((cluster, served, lock))
+}
+
+/// The audit policy stays with the cluster, so that the next `up` need not name it.
+fn keep_policy(folder: &Folder, up: &Up, served: bool) -> Result<()> {
+    let Some(file) = &up.audit_policy_file else { return Ok(()) };
+    if served {
+        bail!("the audit policy of a cluster that runs cannot change; `skiff stop` it first");
+    }
+    let copied = std::fs::copy(file, folder.audit_policy());
+    copied.with_context(|| format!("failed to take over {}", file.display())).map(drop)
 }
 
 /// A cluster keeps its address for life; somebody else may have taken it meanwhile.

@@ -3,9 +3,9 @@
 
 use super::ast::{Call, Element, Expr, How, Kind, Loop, Operator};
 use super::error::CompileError;
-use super::eval::TYPES;
+use super::eval::{REQUEST_RESOURCE, TYPES};
 use super::functions::{self, Param};
-use super::types::{REQUEST, Type};
+use super::types::{Opaque, REQUEST, Type};
 use crate::pattern::Pattern;
 use std::rc::Rc;
 
@@ -111,6 +111,9 @@ impl Checker<'_> {
                 return Ok(as_optional(kind));
             }
             Type::Dyn => Type::Dyn,
+            Type::Opaque(Opaque::Authorizer) if field == REQUEST_RESOURCE => {
+                Type::Opaque(Opaque::ResourceCheck)
+            }
             Type::Map(_, value, _) => (**value).clone(),
             Type::Object(fields) => match fields.get(field) {
                 Some((name, kind)) => {

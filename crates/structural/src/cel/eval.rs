@@ -8,9 +8,13 @@ use super::error::EvalError;
 use super::functions::{Meter, Outcome};
 use super::operators::{entry, equal, negate, operate};
 use super::value::{List, Text, Val};
+use std::rc::Rc;
 
 /// Variables by name.
 pub(crate) type Scope<'a> = Vec<(&'a str, Val<'a>)>;
+
+/// What `authorizer` has as a field.
+pub(crate) const REQUEST_RESOURCE: &str = "requestResource";
 
 /// Names of types, which are values.
 pub(crate) const TYPES: [(&str, &str); 11] = [
@@ -286,6 +290,9 @@ fn select<'a>(of: &Val<'a>, field: &str, optional: bool) -> Outcome<'a> {
             None if optional => Ok(Val::Optional(None)),
             None => Err(EvalError::no_such_key(field)),
         },
+        Val::Access(access) if field == REQUEST_RESOURCE => {
+            Ok(Val::Access(Rc::new(access.request_resource())))
+        }
         _ => Err(EvalError::no_such_overload()),
     }
 }

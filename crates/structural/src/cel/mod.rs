@@ -24,6 +24,7 @@ pub(crate) mod url;
 mod value;
 
 pub use error::{CompileError, EvalError};
+pub use functions::access::{Answer, Authority, Question};
 pub use program::Program;
 pub(crate) use types::{REQUEST, Type};
 

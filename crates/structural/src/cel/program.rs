@@ -4,11 +4,16 @@ use super::check::check;
 use super::error::{CompileError, EvalError};
 use super::eval;
 use super::functions::Meter;
+use super::functions::access::{Access, Authority};
 use super::parser::parse;
-use super::types::Type;
+use super::types::{Opaque, Type};
 use super::value::Val;
 use super::{ast::Expr, check::Checked};
 use serde_json::Value;
+use std::rc::Rc;
+
+/// The variable that answers questions about rights.
+const AUTHORIZER: &str = "authorizer";
 
 /// A compiled expression.
 ///
@@ -27,13 +32,16 @@ pub struct Program {
     expr: Expr,
     is_bool: bool,
     is_text: bool,
+    is_null: bool,
 }
 
 impl Program {
-    /// Compiles an expression that may read these variables. Their types are not known, so a field that does not exist
+    /// Compiles an expression that may read these variables. `authorizer` is who decides about rights; the types of the
+    /// others are not known, so a field that does not exist
     /// is an error when the expression runs, not when it is compiled.
     pub fn compile(expression: &str, variables: &[&str]) -> Result<Self, CompileError> {
-        let variables: Vec<(&str, Type)> = variables.iter().map(|it| (*it, Type::Dyn)).collect();
+        let kind = |name: &str| if name == AUTHORIZER { Type::Opaque(Opaque::Authorizer) } else { Type::Dyn };
+        let variables: Vec<(&str, Type)> = variables.iter().map(|it| (*it, kind(it))).collect();
         Ok(Self::typed(expression, &variables)?.0)
     }
 
@@ -43,7 +51,8 @@ impl Program {
         let checked = check(source, &mut expr, variables)?;
         let is_bool = matches!(checked.kind, Type::Bool | Type::Dyn);
         let is_text = matches!(checked.kind, Type::String(_) | Type::Dyn);
-        Ok((Self { source: source.to_owned(), expr, is_bool, is_text }, checked))
+        let is_null = matches!(checked.kind, Type::Null | Type::Dyn);
+        Ok((Self { source: source.to_owned(), expr, is_bool, is_text, is_null }, checked))
     }
 
     /// The expression as it was written.
@@ -61,6 +70,11 @@ impl Program {
         self.is_text
     }
 
+    /// Whether its value can be null; an annotation is then left out.
+    pub fn may_be_null(&self) -> bool {
+        self.is_null
+    }
+
     /// Whether it reads a variable.
     pub fn reads(&self, variable: &str) -> bool {
         self.expr.reads(variable)
@@ -69,17 +83,21 @@ impl Program {
     /// The value over these variables, as JSON. Reading a variable that is not bound is an error. `budget` is what the evaluation
     /// may cost ([`super::CALL_BUDGET`]).
     pub fn evaluate(&self, bindings: &[(&str, &Value)], budget: u64) -> Result<Value, EvalError> {
-        self.evaluate_counted(bindings, budget).0
+        self.evaluate_counted(bindings, None, budget).0
     }
 
-    /// The value, and what it cost: for callers that share one budget among many expressions.
+    /// The value, and what it cost: for callers that share one budget among many expressions. `authority` is what the
+    /// variable `authorizer` asks.
     pub fn evaluate_counted(
         &self,
         bindings: &[(&str, &Value)],
+        authority: Option<&dyn Authority>,
         budget: u64,
     ) -> (Result<Value, EvalError>, u64) {
         let meter = Meter::new(budget);
-        let scope = bindings.iter().map(|(name, value)| (*name, Val::of(value, None))).collect();
+        let mut scope: eval::Scope<'_> =
+            bindings.iter().map(|(name, value)| (*name, Val::of(value, None))).collect();
+        scope.extend(authority.map(|it| (AUTHORIZER, Val::Access(Rc::new(Access::new(it))))));
         let value = eval::run(&self.expr, scope, &meter).and_then(|it| it.json(&meter));
         (value, budget - meter.left())
     }

@@ -1,5 +1,5 @@
 use super::types::Type;
-use super::{CALL_BUDGET, EvalError, Program};
+use super::{Answer, Authority, CALL_BUDGET, EvalError, OBJECT_BUDGET, Program, Question};
 use crate::Structural;
 use serde_json::{Value, json};
 
@@ -249,4 +249,68 @@ fn types_and_costs_come_from_the_schema() {
     }
     let expensive = "self.many.all(x, self.many.all(y, x.contains(y)))";
     assert!(cost(expensive).expect(expensive) > super::ESTIMATE_LIMIT);
+}
+
+/// Allows `get`, and everything to the service account `ns/robot`.
+struct Rights;
+
+impl Authority for Rights {
+    fn decide(&self, question: &Question) -> Answer {
+        let robot =
+            question.service_account.as_ref().is_some_and(|(ns, name)| (&**ns, &**name) == ("ns", "robot"));
+        Answer { allowed: robot || question.verb == "get", reason: format!("{question:?}") }
+    }
+
+    fn request_resource(&self) -> Question {
+        Question { resource: "pods".to_owned(), namespace: "ns".to_owned(), ..Question::default() }
+    }
+}
+
+#[track_caller]
+fn check_rights(expression: &str, expect: serde_json::Value) {
+    let program = Program::compile(expression, &["authorizer"]).unwrap();
+    let (value, cost) = program.evaluate_counted(&[], Some(&Rights), OBJECT_BUDGET);
+    assert_eq!(value.unwrap(), expect, "{expression}");
+    assert!(cost > 350_000, "{expression} costs {cost}");
+}
+
+#[test]
+fn rights_are_asked_for_piece_by_piece() {
+    use serde_json::json;
+    check_rights("authorizer.path('/healthz').check('get').allowed()", json!(true));
+    check_rights("authorizer.path('/healthz').check('put').allowed()", json!(false));
+    check_rights(
+        "authorizer.serviceAccount('ns', 'robot').group('apps').resource('x').check('put').allowed()",
+        json!(true),
+    );
+    check_rights("authorizer.requestResource.check('put').errored()", json!(false));
+    let all =
+        "authorizer.group('a').resource('b').subresource('c').namespace('d').name('e').check('get').reason()";
+    check_rights(
+        &format!("['\"a\"', '\"b\"', '\"c\"', '\"d\"', '\"e\"'].all(it, {all}.contains(it))"),
+        json!(true),
+    );
+    check_rights(
+        "authorizer.requestResource.name('x').check('get').reason().contains('\"pods\"')",
+        json!(true),
+    );
+}
+
+#[test]
+fn questions_about_rights_have_types() {
+    let refused = |expression: &str| Program::compile(expression, &["authorizer"]).unwrap_err().to_string();
+    assert!(refused("authorizer.check('get')").contains("found no matching overload for 'check'"));
+    assert!(refused("authorizer.group('a').check('get')").contains("found no matching overload for 'check'"));
+    assert!(refused("authorizer.other").contains("does not support field selection"));
+    assert!(!Program::compile("authorizer.path('/')", &["authorizer"]).unwrap().may_be_bool());
+}
+
+#[test]
+fn so_many_questions_cost_too_much() {
+    let program = Program::compile(
+        "[1, 2, 3, 4].all(it, authorizer.path('/').check('get').allowed())",
+        &["authorizer"],
+    );
+    let (value, _) = program.unwrap().evaluate_counted(&[], Some(&Rights), 1_000_000);
+    assert_eq!(value, Err(EvalError::Budget));
 }

@@ -41,6 +41,11 @@ pub(crate) enum Opaque {
     Ip,
     Cidr,
     Semver,
+    Authorizer,
+    PathCheck,
+    GroupCheck,
+    ResourceCheck,
+    Decision,
 }
 
 impl Opaque {
@@ -51,6 +56,11 @@ impl Opaque {
             Self::Ip => "net.IP",
             Self::Cidr => "net.CIDR",
             Self::Semver => "kubernetes.Semver",
+            Self::Authorizer => "kubernetes.authorization.Authorizer",
+            Self::PathCheck => "kubernetes.authorization.PathCheck",
+            Self::GroupCheck => "kubernetes.authorization.GroupCheck",
+            Self::ResourceCheck => "kubernetes.authorization.ResourceCheck",
+            Self::Decision => "kubernetes.authorization.Decision",
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use super::error::EvalError;
 use super::functions::Meter;
+use super::functions::access::Access;
 use super::time::{self, Duration};
 use super::url::Url;
 use crate::schema::{Structural, Type};
@@ -36,6 +37,7 @@ pub(crate) enum Val<'a> {
     Ip(IpAddr),
     Cidr(IpNet),
     Semver([u64; 3], Rc<str>),
+    Access(Rc<Access<'a>>),
 }
 
 /// A text of the input or of the expression, or one that was made.
@@ -212,6 +214,7 @@ impl<'a> Val<'a> {
             Self::Ip(_) => "net.IP",
             Self::Cidr(_) => "net.CIDR",
             Self::Semver(..) => "kubernetes.Semver",
+            Self::Access(access) => access.stage.name(),
         }
     }
 
@@ -270,7 +273,9 @@ impl<'a> Val<'a> {
             Self::Timestamp(it) => Value::from(it.to_string()),
             Self::Duration(it) => Value::from(time::format_duration(*it)),
             Self::Type(name) => Value::from(*name),
-            Self::List(_) | Self::Map(_) | Self::Optional(Some(_)) => Value::from(self.type_name()),
+            Self::List(_) | Self::Map(_) | Self::Optional(Some(_)) | Self::Access(_) => {
+                Value::from(self.type_name())
+            }
             Self::Url(url) => Value::from(url.source()),
             Self::Ip(ip) => Value::from(ip.to_string()),
             Self::Cidr(cidr) => Value::from(cidr.to_string()),

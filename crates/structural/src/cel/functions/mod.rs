@@ -3,6 +3,7 @@
 //! Start at [`Function`]. The checker picks the rows whose types fit, the evaluator the first of these that fits the
 //! values. A row pays for what it reads before it runs; a row that makes more than it reads pays for that itself.
 
+pub(crate) mod access;
 mod convert;
 mod kubernetes;
 mod lists;
@@ -74,6 +75,8 @@ pub(crate) enum Cost {
     Items,
     /// Running a pattern, the second, over a text.
     Match,
+    /// Asking about rights, as much as upstream says.
+    Rights,
 }
 
 impl Cost {
@@ -87,6 +90,7 @@ impl Cost {
             Self::Second => tenth(1),
             Self::Product => tenth(0).saturating_mul(tenth(1).max(1)),
             Self::Items => size(0),
+            Self::Rights => RIGHTS_COST - 1,
             Self::Match => (tenth(0) + 1).saturating_mul(size(1).div_ceil(4)),
         }
     }
@@ -100,6 +104,8 @@ pub(crate) struct Meter {
 
 /// Compiling a pattern that is not a literal costs as much as many steps.
 const PATTERN_COST: u64 = 2_000;
+/// What one question about rights costs.
+const RIGHTS_COST: u64 = 350_000;
 /// Most patterns that are kept.
 const PATTERNS: usize = 8;
 
@@ -241,7 +247,8 @@ const fn member(
     Function { name, member: true, params, result, cost, run }
 }
 
-const TABLES: [&[Function]; 6] = [
+const TABLES: [&[Function]; 7] = [
+    access::FUNCTIONS,
     strings::FUNCTIONS,
     lists::FUNCTIONS,
     convert::FUNCTIONS,
