@@ -89,7 +89,8 @@ impl Front {
             false => state.fairness.enter(&user).await?,
         };
         let limit = limit_of(&route, &query, state.request_timeout)?;
-        let work = self.work(route, query, user, request, notes);
+        // On the heap: what handlers keep across their waits would otherwise be part of every future above them.
+        let work = Box::pin(self.work(route, query, user, request, notes));
         match limit {
             None => work.await,
             Some(limit) => clock::timeout(limit, work).await.unwrap_or_else(|_| Err(too_late())),
