@@ -5,6 +5,7 @@
 //! because managers wrote those, is converted here ([`Conversions`]).
 
 use crate::custom::ownership::Place;
+use crate::handlers::present::Present;
 use crate::request::Query;
 use crate::state::State;
 use crate::versions;
@@ -195,28 +196,39 @@ impl Writing<'_> {
     pub(crate) async fn after_write(
         &self,
         state: &State,
-        old: Option<&Object>,
+        old: Option<&Present>,
         new: &mut Object,
     ) -> Result<(), ApiError> {
         if self.manager.origin == Origin::Object {
             return Ok(());
         }
         let sent = new.meta_mut().managed_fields.take();
-        let live = old.and_then(|it| it.meta().managed_fields.clone()).unwrap_or_default();
-        if old.is_some_and(|old| same_but_owners(old, new)) && sent.as_ref().is_none_or(|it| *it == live) {
-            new.meta_mut().managed_fields = Some(live).filter(|it| !it.is_empty());
+        new.meta_mut().managed_fields = old.and_then(|it| it.meta().managed_fields.clone());
+        let keeps_owners = sent.is_none() || sent == new.meta().managed_fields;
+        if keeps_owners && old.is_some_and(|old| **old == *new) {
             return Ok(());
         }
-        let (before, after, owners) = (old.map(Object::to_value), new.to_value(), Owners { live, sent });
-        let (before, mut conversions) = (before.as_ref(), Conversions::default());
+        let live = new.meta_mut().managed_fields.take().unwrap_or_default();
+        let (before, after) = (old.map(Present::tree), new.to_value());
+        let (mut owners, mut conversions) = (Owners { live, sent }, Conversions::default());
+        let converts = self.speaks_of_others(&owners);
         let entries = loop {
-            match self.owners_after(state, before, &after, owners.clone(), &conversions) {
+            // Only where a manager speaks of another version is it known too late what has to be converted.
+            let owners = if converts { owners.clone() } else { std::mem::take(&mut owners) };
+            match self.owners_after(state, before, &after, owners, &conversions) {
                 Ok(entries) => break entries,
                 Err(needed) => conversions.add(state, self.kind, needed).await?,
             }
         };
         new.meta_mut().managed_fields = Some(entries).filter(|it| !it.is_empty());
         Ok(())
+    }
+
+    /// Whether a manager wrote another version than this.
+    fn speaks_of_others(&self, owners: &Owners) -> bool {
+        let own = self.kind.row().api_version();
+        let mut all = owners.live.iter().chain(owners.sent.iter().flatten());
+        all.any(|it| it.api_version.as_deref().is_some_and(|it| it != own))
     }
 
     fn owners_after(
@@ -248,13 +260,12 @@ impl Writing<'_> {
     pub(crate) fn applied(
         &self,
         state: &State,
-        live: Option<&Object>,
+        live: Option<&Present>,
         config: &Value,
         force: Force,
         conversions: &Conversions,
     ) -> Result<Result<Option<Value>, Unconverted>, ApiError> {
-        let (kind, live) = (self.kind, live.map(Object::to_value));
-        let live = live.as_ref();
+        let (kind, live) = (self.kind, live.map(Present::tree));
         let outcome = self.with(state, |write| {
             let request = Apply { write: write.clone(), kind: self.kind.row().kind, force };
             match schema_of(state, self.kind) {
@@ -290,27 +301,17 @@ fn custom(state: &State, kind: Kind, version: &str) -> Option<Place<'static>> {
 /// Takes back the times of owners when they are all that a write would change, as when what was applied only differed in
 /// how a quantity is written.
 pub(crate) fn keep_times(old: &Object, new: &mut Object) {
-    let live = old.meta().managed_fields.as_deref().unwrap_or_default();
-    if new.meta().managed_fields.as_deref() == Some(live) {
+    let live = old.meta().managed_fields.as_ref();
+    if new.meta().managed_fields.as_ref() == live {
         return;
     }
-    let mut bare = new.clone();
-    bare.meta_mut().managed_fields.clone_from(&old.meta().managed_fields);
-    if bare == *old
-        && let Some(entries) = new.meta_mut().managed_fields.as_mut()
-    {
+    let written = std::mem::replace(&mut new.meta_mut().managed_fields, live.cloned());
+    let is_same = new == old;
+    let fields = &mut new.meta_mut().managed_fields;
+    *fields = written;
+    if let (true, Some(entries), Some(live)) = (is_same, fields, live) {
         apply::managed_fields::keep_times(live, entries);
     }
-}
-
-/// Whether an update would change anything but who owns what; the old object's owners are left out of the comparison.
-fn same_but_owners(old: &Object, new: &Object) -> bool {
-    if old.meta().managed_fields.is_none() {
-        return old == new;
-    }
-    let mut bare = old.clone();
-    bare.meta_mut().managed_fields = None;
-    bare == *new
 }
 
 fn refusal(error: &apply::Error) -> ApiError {

@@ -7,6 +7,7 @@ use super::status;
 use crate::cache::resource::Cached;
 use crate::handlers::change::{self, Part, Target};
 use crate::handlers::delete::{Order, delete_object};
+use crate::handlers::present::Present;
 use crate::notes::Notes;
 use crate::ownership::Manager;
 use crate::state::State;
@@ -171,8 +172,8 @@ async fn edit(
         manager: &manager,
         dry_run: false,
     };
-    let mut edit = |object: &Object| {
-        let mut changed = object.clone();
+    let mut edit = |object: &Present| {
+        let mut changed = object.copy();
         if let Some(definition) = changed.get_mut::<Definition>() {
             apply(definition);
         }

@@ -3,6 +3,7 @@
 use super::Call;
 use super::change::{self, ATTEMPTS, Part, Target};
 use super::create::{self, Request};
+use super::present::Present;
 use crate::authz;
 use crate::body;
 use crate::cache::entry::Entry;
@@ -89,7 +90,7 @@ async fn merge(
     let mut conversions = Conversions::default();
     loop {
         let (mut found, mut needed) = (Vec::new(), None);
-        let mut edit = |live: &Object| {
+        let mut edit = |live: &Present| {
             found.clear();
             match writing(call, applied).applied(
                 state,
@@ -99,7 +100,7 @@ async fn merge(
                 &conversions,
             )? {
                 Ok(Some(value)) => decoded(call, applied, &value, &mut found),
-                Ok(None) => Ok(live.clone()),
+                Ok(None) => Ok(live.copy()),
                 Err(missing) => {
                     let why = ApiError::internal(&missing);
                     needed = Some(missing);

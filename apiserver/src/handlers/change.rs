@@ -4,6 +4,7 @@
 //! again from what is there now. An edit that carries a resourceVersion then fails by itself, since it no longer is
 //! the object's; one that carries none goes through. An edit that changes nothing writes nothing.
 
+use super::present::Present;
 use crate::admission::quota::{self, Charges};
 use crate::admission::{Attempt, Operation, Options};
 use crate::cache::entry::Entry;
@@ -11,7 +12,7 @@ use crate::metadata;
 use crate::notes::Notes;
 use crate::ownership::{self, Manager, Writing};
 use crate::state::{State, cache_key};
-use crate::versions::{self, to_served};
+use crate::versions;
 use crate::webhooks;
 use access::UserInfo;
 use api::field::Errors;
@@ -47,7 +48,7 @@ pub(crate) struct Target<'a> {
 }
 
 /// Makes the new object from the present one, in the version that is served.
-pub(crate) type Edit<'a> = dyn FnMut(&Object) -> Result<Object, ApiError> + Send + 'a;
+pub(crate) type Edit<'a> = dyn FnMut(&Present) -> Result<Object, ApiError> + Send + 'a;
 
 /// Changes an object; gives it as it is then, and notes what the client and the audit log should know.
 pub(crate) async fn change(
@@ -90,7 +91,7 @@ async fn attempt(
 
 /// The object as it is, and as it is to be.
 struct Draft {
-    old: Object,
+    old: Present,
     new: Object,
 }
 
@@ -117,7 +118,7 @@ async fn draft(
     edit: &mut Edit<'_>,
     notes: &Notes,
 ) -> Result<Draft, ApiError> {
-    let old = to_served(target.kind, entry.decode().map_err(ApiError::internal)?)?;
+    let old = Present::of(target.kind, entry)?;
     let mut new = edit(&old)?;
     metadata::check_identity(target.key, &new, &old)?;
     prepare(target, &mut new, &old);
@@ -163,7 +164,7 @@ struct Write {
 async fn plan(state: &State, target: &Target<'_>, mut draft: Draft) -> Result<Next, ApiError> {
     ownership::keep_times(&draft.old, &mut draft.new);
     let removes = delete::after_update(draft.new.meta()) && !crate::deletion::is_held(&draft.new);
-    if draft.new == draft.old && !removes {
+    if draft.new == *draft.old && !removes {
         return Ok(Next::Nothing);
     }
     let charges = quota::charges(state, &draft.attempt(target))?;

@@ -13,6 +13,7 @@ pub(crate) mod get;
 pub(crate) mod list;
 pub(crate) mod patch;
 pub(crate) mod pods;
+pub(crate) mod present;
 pub(crate) mod scale;
 pub(crate) mod subresource;
 pub(crate) mod token;

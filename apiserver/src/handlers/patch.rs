@@ -7,6 +7,7 @@
 use super::Call;
 use super::apply;
 use super::change::{self, Part};
+use super::present::Present;
 use crate::body::{self, FieldValidation};
 use crate::options::WriteOptions;
 use crate::respond::Answer;
@@ -71,12 +72,12 @@ impl Patch {
 
     fn apply_to(
         &self,
-        object: &Object,
+        object: &Present,
         validation: FieldValidation,
         warnings: &mut Vec<String>,
     ) -> Result<Object, ApiError> {
         let (kind, row) = (object.kind(), object.kind().row());
-        let document = self.apply((row.group, row.version, row.kind), &object.to_value())?;
+        let document = self.apply((row.group, row.version, row.kind), object.tree())?;
         let json = serde_json::to_vec(&document).map_err(ApiError::internal)?;
         body::decode(kind, &json, validation, warnings).map_err(|error| unfit(kind, error))
     }
@@ -116,7 +117,7 @@ pub(crate) async fn patch(state: &State, call: &mut Call, part: Part) -> Answer 
     let patch = Patch::read(call).await?;
     let target = call.target(part, options.dry_run);
     let mut found = Vec::new();
-    let mut edit = |object: &Object| {
+    let mut edit = |object: &Present| {
         found.clear();
         patch.apply_to(object, options.validation, &mut found)
     };

@@ -4,6 +4,7 @@ use super::Call;
 use super::change::{self, Part, Target};
 use super::delete::{Order, Outcome, delete_object};
 use super::patch::Patch;
+use super::present::Present;
 use crate::accept::Form;
 use crate::admission::{Operation, Options};
 use crate::body;
@@ -50,7 +51,7 @@ pub(crate) async fn bind(state: &State, call: &mut Call) -> Answer {
         dry_run: options.dry_run,
     };
     let now = state.now();
-    let mut edit = |pod: &Object| bound(pod, &binding, &key, now);
+    let mut edit = |pod: &Present| bound(pod, &binding, &key, now);
     change::change(state, &target, &mut edit, &call.notes).await?;
     let created = Status { status: Some("Success".to_owned()), code: Some(201), ..Status::default() };
     respond::value(StatusCode::CREATED, Form::JSON, &created)
@@ -151,8 +152,8 @@ async fn announce(state: &State, call: &Call, dry_run: bool) -> Result<(), ApiEr
         manager: &call.manager,
         dry_run,
     };
-    let mut edit = |object: &Object| {
-        let mut changed = object.clone();
+    let mut edit = |object: &Present| {
+        let mut changed = object.copy();
         if let Some(pod) = changed.get_mut::<Pod>() {
             let conditions = pod.status.get_or_insert_default().conditions.get_or_insert_default();
             conditions.retain(|it| it.type_ != "DisruptionTarget");
@@ -202,8 +203,8 @@ async fn spend_budget(state: &State, call: &Call, pod: &Pod, dry_run: bool) -> R
     };
     let pod_name = call.key.name.clone();
     let now = Time(crate::metadata::whole_seconds(state.now()));
-    let mut edit = |object: &Object| {
-        let mut changed = object.clone();
+    let mut edit = |object: &Present| {
+        let mut changed = object.copy();
         if let Some(budget) = changed.get_mut::<PodDisruptionBudget>() {
             let generation = budget.metadata.generation;
             let status = budget.status.get_or_insert_default();
@@ -252,8 +253,8 @@ fn budgets_of(state: &State, namespace: &str, pod: &Pod) -> Result<Vec<Arc<Objec
 pub(crate) async fn finalize(state: &State, call: &mut Call) -> Answer {
     let options = WriteOptions::of(&call.query)?;
     let wanted: Namespace = call.content().await?.plain()?;
-    let edit = |object: &Object| {
-        let mut changed = object.clone();
+    let edit = |object: &Present| {
+        let mut changed = object.copy();
         if let Some(namespace) = changed.get_mut::<Namespace>() {
             let finalizers = wanted.spec.as_ref().and_then(|it| it.finalizers.clone());
             namespace.spec.get_or_insert_default().finalizers = finalizers;
@@ -272,20 +273,20 @@ pub(crate) async fn change_containers(state: &State, call: &mut Call, subresourc
         Verb::Patch => (None, Some(Patch::read(call).await?)),
         _ => (Some(call.object(options.validation).await?), None),
     };
-    let edit = |object: &Object| {
+    let edit = |object: &Present| {
         let wanted = match (&whole, &patch) {
             (Some(whole), _) => whole.clone(),
             (None, Some(patch)) => patched(kind, patch, object)?,
-            (None, None) => object.clone(),
+            (None, None) => object.copy(),
         };
         merged(object, &wanted, subresource)
     };
     chosen(state, call, options.dry_run, edit).await
 }
 
-fn patched(kind: Kind, patch: &Patch, object: &Object) -> Result<Object, ApiError> {
+fn patched(kind: Kind, patch: &Patch, object: &Present) -> Result<Object, ApiError> {
     let row = kind.row();
-    let document = patch.apply((row.group, row.version, row.kind), &object.to_value())?;
+    let document = patch.apply((row.group, row.version, row.kind), object.tree())?;
     let json = serde_json::to_vec(&document).map_err(ApiError::internal)?;
     body::decode(kind, &json, body::FieldValidation::Ignore, &mut Vec::new())
 }
@@ -324,7 +325,7 @@ async fn chosen(
     state: &State,
     call: &mut Call,
     dry_run: bool,
-    mut edit: impl FnMut(&Object) -> Result<Object, ApiError> + Send,
+    mut edit: impl FnMut(&Present) -> Result<Object, ApiError> + Send,
 ) -> Answer {
     let target = call.target(Part::Chosen, dry_run);
     let entry = change::change(state, &target, &mut edit, &call.notes).await?;
