@@ -50,6 +50,12 @@ pub(crate) trait Lens: Send + Sync {
     fn show<'a>(&'a self, entries: &'a [Arc<Entry>]) -> BoxFuture<'a, Result<Vec<Arc<Entry>>, ApiError>>;
 }
 
+/// What a watch is about, and how it is shown. Selectors read what the lens shows.
+pub(crate) struct View {
+    pub(crate) selection: Selection,
+    pub(crate) lens: Option<Box<dyn Lens>>,
+}
+
 /// Where a watch begins.
 pub(crate) enum Start {
     /// With what exists: told as additions.
@@ -96,7 +102,7 @@ impl Watcher {
     pub(crate) fn begin(
         caches: &Arc<Caches>,
         cached: &Arc<Cached>,
-        selection: Selection,
+        view: View,
         start: Start,
         wishes: Wishes,
         shutdown: CancellationToken,
@@ -107,8 +113,8 @@ impl Watcher {
         let mut watcher = Self {
             caches: caches.clone(),
             cached: cached.clone(),
-            selection,
-            lens: None,
+            selection: view.selection,
+            lens: view.lens,
             wishes,
             cursor: 0,
             initial: None,
@@ -132,14 +138,9 @@ impl Watcher {
         self
     }
 
-    /// Shows everything through a lens; selectors then read what it shows.
-    pub(crate) fn through(mut self, lens: Option<Box<dyn Lens>>) -> Self {
-        self.lens = lens;
-        self
-    }
-
     fn begin_with(&mut self, snapshot: &Snapshot) {
-        let rest = within(snapshot, &self.selection.namespace).cloned().collect();
+        let all = within(snapshot, &self.selection.namespace);
+        let rest = all.filter(|it| self.selects_unseen(it)).cloned().collect();
         self.cursor = snapshot.revision;
         self.initial = Some(Initial { rest, revision: snapshot.revision });
     }
@@ -233,11 +234,14 @@ impl Watcher {
         if signals.is_empty() { self.quiet(seen) } else { signals }
     }
 
+    /// Whether an entry is meant, or may be once it is shown.
+    fn selects_unseen(&self, entry: &Entry) -> bool {
+        let must_be_shown = self.lens.is_some() && !self.selection.is_by_key();
+        must_be_shown || self.selection.matches(entry)
+    }
+
     /// What is told of things that exist.
-    async fn existing(&mut self, mut entries: Vec<Arc<Entry>>) -> Vec<Signal> {
-        if self.lens.is_none() || self.selection.is_by_key() {
-            entries.retain(|it| self.selection.matches(it));
-        }
+    async fn existing(&mut self, entries: Vec<Arc<Entry>>) -> Vec<Signal> {
         match self.shown(entries).await {
             Ok(shown) => {
                 let wanted = shown.into_iter().filter(|it| self.selection.matches(it));

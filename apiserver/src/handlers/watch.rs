@@ -5,7 +5,7 @@ use super::list::await_revision;
 use crate::accept::{Form, Shape};
 use crate::cache::entry::Entry;
 use crate::cache::selection::Selection;
-use crate::cache::watcher::{Signal, Start, Watcher, Wishes};
+use crate::cache::watcher::{Signal, Start, View, Watcher, Wishes};
 use crate::options::WatchOptions;
 use crate::respond::{self, Answer, Response};
 use crate::shape::{Header, Shaper};
@@ -39,9 +39,10 @@ pub(crate) async fn watch(state: &Arc<State>, call: &Call) -> Answer {
     let timeout = options.timeout.unwrap_or_else(|| state.random.jitter(LEAST_TIMEOUT, 1.0));
     let (start, wishes) = begin_of(state, &options).await?;
     let cached = state.cached(call.kind)?;
-    let begun = Watcher::begin(&state.caches, &cached, selection, start, wishes, state.shutdown.clone());
+    let view = View { selection, lens: versions::lens(state, call.kind) };
+    let begun = Watcher::begin(&state.caches, &cached, view, start, wishes, state.shutdown.clone());
     let Ok(watcher) = begun else { return Ok(too_old(&options)) };
-    let watcher = watcher.lasting(timeout).through(versions::lens(state, call.kind));
+    let watcher = watcher.lasting(timeout);
     if call.parts.extensions.get::<Wanted>().is_some() {
         return Ok(frames(call.kind, watcher));
     }

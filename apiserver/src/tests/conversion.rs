@@ -139,6 +139,8 @@ async fn a_webhook_that_fails_loses_nothing() {
     let (rig, hook) = converting().await;
     rig.ok("POST", V1, &widget("v1", "a", &json!({ "size": 1 }))).await;
     rig.ok("POST", V1, &widget("v1", "b", &json!({ "size": 1 }))).await;
+    rig.merge(&format!("{V2}/a"), &json!({ "metadata": { "annotations": { "a": "b" } } })).await;
+    rig.merge(&format!("{V1}/a"), &json!({ "metadata": { "annotations": { "c": "d" } } })).await;
     hook.answer(|_| json!({ "result": { "status": "Failure", "message": "cannot" } }));
     let expect = "conversion webhook for x.io/v1, Kind=Widget failed: cannot";
     for uri in [V2.to_owned(), format!("{V2}/a")] {
@@ -150,6 +152,9 @@ async fn a_webhook_that_fails_loses_nothing() {
     let answer = rig.merge(&format!("{V2}/a"), &json!({ "spec": { "width": 4 } })).await;
     assert_eq!(answer.status, 500);
     assert_eq!(rig.ok("GET", &format!("{V1}/a"), &Value::Null).await["spec"]["size"], 1);
+    // The stored version can be written all the same, whoever wrote another one before.
+    let answer = rig.merge(&format!("{V1}/a"), &json!({ "spec": { "replicas": 3 } })).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
     hook.answer(|request| {
         let mut response = convert(request);
         response["convertedObjects"].as_array_mut().unwrap().pop();
