@@ -1,12 +1,13 @@
 //! Who is asking: a caller in this process, a client certificate, a bearer token, or nobody.
 //!
 //! Start at [`authenticate`]. Tokens of service accounts count as long as the account, and what the token is bound to,
-//! exist. Whoever is known may then ask to act as somebody else ([`impersonated`]), with the right to.
+//! exist; bootstrap tokens as long as their Secret says so. Whoever is known may then ask to act as somebody else ([`impersonated`]), with the right to.
 
 use crate::authz;
 use crate::cache::Caches;
 use crate::state::State;
-use access::{Attributes, ResourceTarget, UserInfo};
+use access::identity::KUBE_SYSTEM;
+use access::{Attributes, ResourceTarget, UserInfo, bootstrap_token};
 use api::k8s::api::authentication::v1::{TokenReviewSpec, TokenReviewStatus};
 use api::k8s::api::core::v1::{Node, Pod, Secret, ServiceAccount};
 use api::{ApiError, Resource, owner};
@@ -54,6 +55,16 @@ fn user_of(state: &State, token: &str, audiences: &[&str]) -> Result<(UserInfo, 
     if let Some(user) = state.static_tokens.get(token) {
         return Ok((user.clone(), audiences.iter().map(|it| (*it).to_owned()).collect()));
     }
+    if let Some((id, key)) = bootstrap_token::split(token) {
+        let audiences: Vec<String> =
+            audiences.iter().filter(|it| **it == state.tokens.issuer()).map(|it| (*it).to_owned()).collect();
+        let user = bootstrapper(state, id, key)?;
+        return if audiences.is_empty() {
+            Err("a bootstrap token is for this server only".to_owned())
+        } else {
+            Ok((user, audiences))
+        };
+    }
     let verified = state.tokens.verify(token, audiences, state.now()).map_err(|it| it.to_string())?;
     check_alive(&state.caches, &verified)?;
     let subject = &verified.subject;
@@ -61,6 +72,15 @@ fn user_of(state: &State, token: &str, audiences: &[&str]) -> Result<(UserInfo, 
     let mut user = UserInfo::service_account(&subject.namespace, &account.name, &account.uid);
     user.extra = verified.extra().into_iter().map(|(key, value)| (key.to_owned(), vec![value])).collect();
     Ok((user, verified.audiences))
+}
+
+/// Whom a bootstrap token lets in.
+fn bootstrapper(state: &State, id: &str, key: &str) -> Result<UserInfo, String> {
+    let place = api::Key::of::<Secret>(KUBE_SYSTEM, &bootstrap_token::secret_name(id));
+    let entry = state.caches.of(Secret::KIND).and_then(|it| it.get(&crate::state::cache_key(&place)));
+    let object = entry.ok_or("there is no such bootstrap token")?.decode().map_err(|it| it.to_string())?;
+    let secret = object.get::<Secret>().ok_or("the cache holds something else under this name")?;
+    bootstrap_token::user_of(secret, id, key, state.now()).map_err(|it| it.to_string())
 }
 
 /// The account and what the token is bound to must still be the same objects.

@@ -23,6 +23,12 @@ struct Args {
     /// Certificate of the cluster's authority (PEM), which every namespace gets
     #[arg(long, value_name = "FILE")]
     root_ca: Option<PathBuf>,
+    /// Certificate of the authority that signs what certificate signing requests ask for (PEM)
+    #[arg(long, value_name = "FILE", requires = "cluster_signing_key_file")]
+    cluster_signing_cert_file: Option<PathBuf>,
+    /// Key of that authority
+    #[arg(long, value_name = "FILE", requires = "cluster_signing_cert_file")]
+    cluster_signing_key_file: Option<PathBuf>,
     #[command(flatten)]
     log: LogArgs,
 }
@@ -42,7 +48,12 @@ async fn start(args: Args, tasks: Tasks) -> anyhow::Result<()> {
     let read = |path: PathBuf| {
         std::fs::read_to_string(&path).with_context(|| format!("failed to read {}", path.display()))
     };
-    let config = Config { root_ca: args.root_ca.map(read).transpose()? };
+    let signing = (args.cluster_signing_cert_file, args.cluster_signing_key_file);
+    let authority = match (signing.0.map(read).transpose()?, signing.1.map(read).transpose()?) {
+        (Some(certificate), Some(key)) => Some(Arc::new(pki::Authority::load(&certificate, &key)?)),
+        _ => None,
+    };
+    let config = Config { authority, root_ca: args.root_ca.map(read).transpose()? };
     let (metrics, ring) = (Registry::new(), Ring::new(REMEMBERED));
     controller_manager::run(config, client, Clock::system(), Random::system(), metrics, ring, tasks).await
 }

@@ -1,22 +1,28 @@
 //! Runs the controllers: the only part that knows a connection or a task.
 
+use crate::controllers::certificate::signing;
 use crate::controllers::{CONTROLLERS, root_ca};
 use anyhow::Context;
 use api::{Key, ObjectMeta};
 use client::{Client, PatchType};
 use daemon::metrics::Registry;
 use daemon::{Clock, Random, Tasks, clock};
+use k8s_openapi::api::certificates::v1::CertificateSigningRequestSpec;
 use k8s_openapi::api::core::v1::ConfigMap;
+use pki::{Authority, Validity};
 use runtime::executor::Executor;
 use runtime::trace::Ring;
-use runtime::{Driver, Informers, Recorder, Settings};
+use runtime::{Driver, Informers, Recorder, Registration, Settings};
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What the controllers need to be told.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
+    /// What signs the certificates that the signers of `kubernetes.io` grant. Without it, nobody does.
+    pub authority: Option<Arc<Authority>>,
     /// The certificate of the cluster's authority (PEM), which every namespace gets. Without it, whatever was
     /// published before stays.
     pub root_ca: Option<String>,
@@ -38,13 +44,16 @@ pub async fn run(
         let publish = async move { publish_root_ca(&client, &certificate, &random).await };
         tasks.spawn("root certificate", async move { _ = token.run_until_cancelled(publish).await });
     }
+    let authority = config.authority.map(|authority| Arc::new(Signer { authority, clock: clock.clone() }));
     let informers = Informers::new(client.clone(), tasks.clone(), random.fork());
-    for registration in CONTROLLERS {
+    let signs = |it: &&Registration| authority.is_some() || it.name != signing::NAME;
+    for registration in CONTROLLERS.iter().filter(signs) {
         let name = registration.name;
+        let signer = authority.clone().map(|it| it as Arc<dyn runtime::executor::Authority>);
         let recorder = Recorder::start(client.clone(), name, "", clock.clone(), &tasks);
         let settings = Settings {
             informers: informers.clone(),
-            executor: Executor::new(client.clone(), recorder),
+            executor: Executor::new(client.clone(), recorder).signing_with(signer),
             clock: clock.clone(),
             metrics: metrics.clone(),
             ring: ring.clone(),
@@ -53,6 +62,21 @@ pub async fn run(
     }
     tracing::info!(controllers = CONTROLLERS.len(), "controllers started");
     Ok(())
+}
+
+/// The cluster's authority, as the executor asks it.
+struct Signer {
+    authority: Arc<Authority>,
+    clock: Clock,
+}
+
+impl runtime::executor::Authority for Signer {
+    fn sign(&self, request: &CertificateSigningRequestSpec, lifetime: Duration) -> Result<String, String> {
+        let asked = pki::Request::parse_bytes(&request.request.0).map_err(|it| daemon::chain(&it))?;
+        let validity = Validity { now: self.clock.now(), lifetime };
+        let usages = request.usages.as_deref().unwrap_or_default();
+        self.authority.sign_csr(&asked, usages, validity).map_err(|it| daemon::chain(&it))
+    }
 }
 
 const FIRST_WAIT: Duration = Duration::from_millis(50);

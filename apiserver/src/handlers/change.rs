@@ -17,7 +17,7 @@ use crate::webhooks;
 use access::UserInfo;
 use api::field::Errors;
 use api::validation::meta;
-use api::{ApiError, Key, Kind, Object, delete, path};
+use api::{ApiError, Key, Kind, Object, Subresource, delete, path};
 use bytes::Bytes;
 use std::sync::Arc;
 use store::{Condition, Op, Txn};
@@ -79,7 +79,7 @@ async fn attempt(
     let seen = versions::entry(state, target.kind, entry.clone()).await?;
     let mut draft = draft(state, target, &seen, edit, notes).await?;
     if webhooks::mutate(state, &mut draft.attempt(target), notes).await? {
-        revise(target, &mut draft)?;
+        revise(state, target, &mut draft)?;
     }
     finish(state, target, &mut draft, notes)?;
     webhooks::validate(state, &draft.attempt(target), notes).await?;
@@ -121,7 +121,7 @@ async fn draft(
     let old = Present::of(target.kind, entry)?;
     let mut new = edit(&old)?;
     metadata::check_identity(target.key, &new, &old)?;
-    prepare(target, &mut new, &old);
+    prepare(state, target, &mut new, &old);
     let writing = Writing { kind: target.kind, manager: target.manager, subresource: target.subresource };
     writing.after_write(state, Some(&old), &mut new).await?;
     let mut draft = Draft { old, new };
@@ -130,9 +130,9 @@ async fn draft(
 }
 
 /// What webhooks changed may be no more than the edit itself may change.
-fn revise(target: &Target<'_>, draft: &mut Draft) -> Result<(), ApiError> {
+fn revise(state: &State, target: &Target<'_>, draft: &mut Draft) -> Result<(), ApiError> {
     metadata::check_identity(target.key, &draft.new, &draft.old)?;
-    prepare(target, &mut draft.new, &draft.old);
+    prepare(state, target, &mut draft.new, &draft.old);
     Ok(())
 }
 
@@ -174,7 +174,7 @@ async fn plan(state: &State, target: &Target<'_>, mut draft: Draft) -> Result<Ne
 }
 
 /// Gives the new object what the edit may not change.
-fn prepare(target: &Target<'_>, new: &mut Object, old: &Object) {
+fn prepare(state: &State, target: &Target<'_>, new: &mut Object, old: &Object) {
     let strategy = target.kind.row().strategy;
     if target.part == Part::Status {
         let mut merged = old.clone();
@@ -182,6 +182,9 @@ fn prepare(target: &Target<'_>, new: &mut Object, old: &Object) {
         merged.meta_mut().managed_fields = new.meta_mut().managed_fields.take();
         *new = merged;
         strategy.set_defaults(new);
+        if let Some(below) = below(target) {
+            strategy.prepare_below(new, old, below, state.now());
+        }
         return;
     }
     metadata::keep(new.meta_mut(), old.meta());
@@ -190,6 +193,12 @@ fn prepare(target: &Target<'_>, new: &mut Object, old: &Object) {
         new.copy_status(old);
         strategy.prepare_update(new, old);
     }
+}
+
+/// Which subresource of the status is written, if it is one.
+fn below(target: &Target<'_>) -> Option<Subresource> {
+    let status = target.part == Part::Status;
+    status.then(|| target.kind.row().subresource(target.subresource)).flatten()
 }
 
 /// The generation counts changes of the desired state.
@@ -209,6 +218,9 @@ fn validate(target: &Target<'_>, new: &Object, old: &Object) -> Result<(), ApiEr
         Part::Chosen => strategy.validate(new),
         Part::Main | Part::Status => strategy.validate_change(new, old),
     });
+    if let Some(below) = below(target) {
+        errors.extend(strategy.validate_below(new, old, below));
+    }
     if errors.is_empty() {
         Ok(())
     } else {

@@ -7,7 +7,7 @@ use crate::request::Verb;
 use crate::respond::Answer;
 use crate::state::State;
 use crate::webhooks::connect;
-use api::{ApiError, Kind, Subresource};
+use api::{ApiError, Subresource};
 use std::sync::Arc;
 
 /// The verbs of a subresource, as discovery names them.
@@ -45,7 +45,7 @@ pub(crate) fn kind(subresource: Subresource) -> Option<(&'static str, &'static s
 
 /// Does what a request asks of a subresource.
 pub(crate) async fn dispatch(state: &Arc<State>, call: &mut Call) -> Answer {
-    let found = find(call.kind, &call.path.subresource).ok_or_else(ApiError::no_route)?;
+    let found = call.kind.row().subresource(&call.path.subresource).ok_or_else(ApiError::no_route)?;
     let verb = call.path.verb;
     if call.key.name.is_empty() || !verbs(found).contains(&verb.name()) {
         return Err(ApiError::method_not_allowed());
@@ -72,8 +72,4 @@ pub(crate) async fn dispatch(state: &Arc<State>, call: &mut Call) -> Answer {
         (Subresource::Finalize, _) => pods::finalize(state, call).await,
         (chosen, _) => pods::change_containers(state, call, chosen).await,
     }
-}
-
-fn find(kind: Kind, name: &str) -> Option<Subresource> {
-    kind.row().subresources.iter().copied().find(|it| it.name() == name)
 }

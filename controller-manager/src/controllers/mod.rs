@@ -4,6 +4,7 @@
 
 use runtime::Registration;
 
+pub mod certificate;
 mod cluster_role;
 mod cron_job;
 mod deployment;
@@ -19,6 +20,7 @@ mod resource_quota;
 pub mod root_ca;
 mod service_account;
 mod taint_eviction;
+mod token_cleaner;
 mod ttl_after_finished;
 
 /// Every controller that the manager runs.
@@ -37,5 +39,9 @@ pub const CONTROLLERS: &[Registration] = &[
     Registration::of::<service_account::ServiceAccountController>(),
     Registration::of::<root_ca::RootCaController>(),
     Registration::of::<cluster_role::ClusterRoleController>(),
+    Registration::of::<certificate::approving::ApprovingController>(),
+    Registration::of::<certificate::signing::SigningController>(),
+    Registration::of::<certificate::cleaning::CleaningController>(),
+    Registration::of::<token_cleaner::TokenCleaner>(),
     Registration::of::<resource_quota::ResourceQuotaController>(),
 ];

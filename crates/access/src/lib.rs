@@ -10,6 +10,7 @@
 
 pub mod attributes;
 pub mod bootstrap;
+pub mod bootstrap_token;
 pub mod identity;
 pub mod node;
 pub mod rbac;

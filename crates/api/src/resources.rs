@@ -140,6 +140,11 @@ impl Row {
         self.subresources.contains(&subresource)
     }
 
+    /// The subresource of this name, if the kind has it.
+    pub fn subresource(&self, name: &str) -> Option<Subresource> {
+        self.subresources.iter().copied().find(|it| it.name() == name)
+    }
+
     /// Whether objects live in a namespace.
     pub fn namespaced(&self) -> bool {
         self.scope == Scope::Namespaced

@@ -6,7 +6,7 @@
 
 use crate::field::Errors;
 use crate::object::{Object, Resource};
-use crate::resources::Kind;
+use crate::resources::{Kind, Subresource};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use serde_json::Value;
@@ -113,6 +113,8 @@ pub trait Behaviour: 'static {
     fn prepare_create(_object: &mut Self::Object) {}
     /// Carries over what users may not change.
     fn prepare_update(_object: &mut Self::Object, _old: &Self::Object) {}
+    /// Carries over what a write to a subresource of the status may not change, and fills what the server knows.
+    fn prepare_below(_object: &mut Self::Object, _old: &Self::Object, _below: Subresource, _now: Timestamp) {}
     /// What is wrong with an object.
     fn validate(_object: &Self::Object) -> Errors {
         Errors::new()
@@ -123,6 +125,10 @@ pub trait Behaviour: 'static {
     }
     /// What is wrong with a change, besides [`Behaviour::validate`].
     fn validate_update(_object: &Self::Object, _old: &Self::Object) -> Errors {
+        Errors::new()
+    }
+    /// What is wrong with a write to a subresource of the status, besides [`Behaviour::validate_update`].
+    fn validate_below(_object: &Self::Object, _old: &Self::Object, _below: Subresource) -> Errors {
         Errors::new()
     }
     /// What the user should know, sent as Warning headers.
@@ -193,6 +199,8 @@ pub trait Strategy: Sync {
     fn prepare_create(&self, _object: &mut Object) {}
     /// See [`Behaviour::prepare_update`].
     fn prepare_update(&self, _object: &mut Object, _old: &Object) {}
+    /// See [`Behaviour::prepare_below`].
+    fn prepare_below(&self, _object: &mut Object, _old: &Object, _below: Subresource, _now: Timestamp) {}
     /// See [`Behaviour::validate`].
     fn validate(&self, _object: &Object) -> Errors {
         Errors::new()
@@ -203,6 +211,10 @@ pub trait Strategy: Sync {
     }
     /// See [`Behaviour::validate_update`].
     fn validate_update(&self, _object: &Object, _old: &Object) -> Errors {
+        Errors::new()
+    }
+    /// See [`Behaviour::validate_below`].
+    fn validate_below(&self, _object: &Object, _old: &Object, _below: Subresource) -> Errors {
         Errors::new()
     }
     /// What is wrong with a changed object, and with the change.
@@ -304,6 +316,11 @@ impl<B: Behaviour> Strategy for Typed<B> {
             B::prepare_update(object, old);
         }
     }
+    fn prepare_below(&self, object: &mut Object, old: &Object, below: Subresource, now: Timestamp) {
+        if let (Some(object), Some(old)) = (object.get_mut(), old.get()) {
+            B::prepare_below(object, old, below, now);
+        }
+    }
     fn validate(&self, object: &Object) -> Errors {
         object.get().map(B::validate).unwrap_or_default()
     }
@@ -312,6 +329,9 @@ impl<B: Behaviour> Strategy for Typed<B> {
     }
     fn validate_update(&self, object: &Object, old: &Object) -> Errors {
         object.get().zip(old.get()).map(|(object, old)| B::validate_update(object, old)).unwrap_or_default()
+    }
+    fn validate_below(&self, object: &Object, old: &Object, below: Subresource) -> Errors {
+        object.get().zip(old.get()).map(|(it, old)| B::validate_below(it, old, below)).unwrap_or_default()
     }
     fn warnings(&self, object: &Object) -> Vec<String> {
         object.get().map(B::warnings).unwrap_or_default()

@@ -38,9 +38,17 @@ impl Request {
     /// Reads the first request in a PEM text. Extensions other than alternative names are ignored: what a certificate may
     /// be used for is said by who grants it.
     pub fn parse(csr_pem: &str) -> Result<Request, Error> {
-        let der = CertificateSigningRequestDer::from_pem_slice(csr_pem.as_bytes()).map_err(Error::Pem)?;
-        let (_rest, csr) =
+        Request::parse_bytes(csr_pem.as_bytes())
+    }
+
+    /// The same, for PEM that comes as bytes.
+    pub fn parse_bytes(csr_pem: &[u8]) -> Result<Request, Error> {
+        let der = CertificateSigningRequestDer::from_pem_slice(csr_pem).map_err(Error::Pem)?;
+        let (rest, csr) =
             X509CertificationRequest::from_der(&der).map_err(|error| undecodable(&error.to_string()))?;
+        if !rest.is_empty() {
+            return Err(undecodable("something follows it"));
+        }
         csr.verify_signature().map_err(|_| Error::RequestSignature)?;
         let info = &csr.certification_request_info;
         let (common_name, organizations) = peer::names_of(&info.subject);

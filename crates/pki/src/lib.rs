@@ -19,6 +19,7 @@ pub mod tokens;
 pub use authority::{Authority, Pair, San, Validity};
 pub use csr::Request;
 pub use error::Error;
+pub use peer::check_chain;
 
 /// Bytes that nobody can guess, for keys and secrets.
 pub fn random_bytes<const N: usize>() -> [u8; N] {

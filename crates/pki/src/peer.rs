@@ -1,6 +1,7 @@
 //! Reading who a client is from the certificate that rustls has verified. Verifying is not done here.
 
 use jiff::Timestamp;
+use rustls_pki_types::pem::{PemObject, SectionKind};
 use x509_parser::{certificate::X509Certificate, prelude::FromDer, x509::X509Name};
 
 use crate::Error;
@@ -22,6 +23,24 @@ pub fn identity_of(cert_der: &[u8]) -> Result<Peer, Error> {
     let (user, groups) = names_of(certificate.subject());
     let user = user.ok_or(Error::NoCommonName)?;
     Ok(Peer { user, groups, not_after: timestamp_of(certificate.validity().not_after) })
+}
+
+/// Refuses what is not one certificate or more, as PEM and nothing else.
+pub fn check_chain(pem: &[u8]) -> Result<(), Error> {
+    let mut found = 0;
+    for block in <(SectionKind, Vec<u8>)>::pem_slice_iter(pem) {
+        let (kind, der) = block.map_err(Error::Pem)?;
+        if kind != SectionKind::Certificate {
+            return Err(undecodable("only CERTIFICATE blocks may be there"));
+        }
+        parse(&der)?;
+        found += 1;
+    }
+    if found == 0 { Err(undecodable("it holds no PEM block")) } else { Ok(()) }
+}
+
+fn undecodable(reason: &str) -> Error {
+    Error::Decode { what: "certificate", reason: reason.to_owned() }
 }
 
 /// Common name and organizations of a name. As Go's clients and servers do, the last common name counts.

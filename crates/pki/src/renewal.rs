@@ -19,6 +19,11 @@ pub fn renew_at(cert_pem: &str) -> Result<Timestamp, Error> {
     Ok(share_of(from, to))
 }
 
+/// When the certificate ceases to be valid.
+pub fn ends_at(cert_pem: &str) -> Result<Timestamp, Error> {
+    Ok(peer::validity_of(&leaf::der_of(cert_pem)?)?.1)
+}
+
 fn share_of(from: Timestamp, to: Timestamp) -> Timestamp {
     let seconds = (to.as_second() - from.as_second()) * RENEW_AFTER_PERCENT / 100;
     Timestamp::from_second(from.as_second() + seconds).unwrap_or(to)

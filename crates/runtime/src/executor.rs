@@ -6,11 +6,16 @@
 use crate::cache::revision_of;
 use crate::events::Recorder;
 use crate::plan::{Action, ERROR, NAME};
-use api::{Key, Kind, Object, OwnerReference};
+use api::{Key, Kind, Object, OwnerReference, Subresource};
 use client::{Client, Error, ListParams, PatchType, request};
 use futures::future::{BoxFuture, join_all};
+use k8s_openapi::ByteString;
+use k8s_openapi::api::authorization::v1::{SubjectAccessReview, SubjectAccessReviewSpec};
+use k8s_openapi::api::certificates::v1::{CertificateSigningRequest, CertificateSigningRequestSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::DeleteOptions;
 use serde_json::json;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// A write that was made: an object of this kind got this revision.
 pub type Written = (Kind, u64);
@@ -26,17 +31,29 @@ pub struct Failure {
     pub source: Error,
 }
 
+/// Grants signing requests: the one action whose means are not the API. Whether to grant was decided by the plan.
+pub trait Authority: Send + Sync {
+    /// A certificate (PEM) for the request's subject, key and usages, valid for so long from now; or why there is none.
+    fn sign(&self, request: &CertificateSigningRequestSpec, lifetime: Duration) -> Result<String, String>;
+}
+
 /// Carries out plans with one identity.
 #[derive(Clone)]
 pub struct Executor {
     client: Client,
     recorder: Recorder,
+    authority: Option<Arc<dyn Authority>>,
 }
 
 impl Executor {
     /// Writes with this client and tells events to this recorder.
     pub fn new(client: Client, recorder: Recorder) -> Self {
-        Self { client, recorder }
+        Self { client, recorder, authority: None }
+    }
+
+    /// The same, able to carry out [`Action::Sign`].
+    pub fn signing_with(self, authority: Option<Arc<dyn Authority>>) -> Self {
+        Self { authority, ..self }
     }
 
     /// Carries out actions in order. What was written comes back also when one failed.
@@ -55,6 +72,7 @@ impl Executor {
             Action::SlowStart(actions) => self.slow_start(actions, written).await,
             Action::Told { attempt, well, badly } => self.told(*attempt, well, badly, written).await,
             Action::WhenGone { gone, then } => self.when_gone(gone, *then, written).await,
+            Action::FirstAllowed(choices) => self.first_allowed(choices, written).await,
             action => {
                 let line = action.to_string();
                 let wrote = self.one(action).await.map_err(|source| Failure { action: line, source })?;
@@ -81,14 +99,58 @@ impl Executor {
                 self.client.bytes(request).await.map(|_| None)
             }
             Action::Adopt { key, uid, owner_key, owner } => self.adopt(&key, &uid, &owner_key, owner).await,
+            Action::Sign { request, lifetime } => self.sign(*request, lifetime).await,
             Action::Event(note) => {
                 self.recorder.record(note);
                 Ok(None)
             }
-            Action::SlowStart(_) | Action::Told { .. } | Action::WhenGone { .. } => {
+            Action::SlowStart(_)
+            | Action::Told { .. }
+            | Action::WhenGone { .. }
+            | Action::FirstAllowed(_) => {
                 unreachable!("what holds other actions is unfolded by the caller")
             }
         }
+    }
+
+    async fn sign(
+        &self,
+        mut request: CertificateSigningRequest,
+        lifetime: Duration,
+    ) -> Result<Option<Wrote>, Error> {
+        let refused = |why: String| Error::from(api::ApiError::internal(why));
+        let authority = self.authority.as_ref();
+        let authority = authority.ok_or_else(|| refused("there is no authority to sign with".to_owned()))?;
+        let certificate = authority.sign(&request.spec, lifetime).map_err(refused)?;
+        request.status.get_or_insert_default().certificate = Some(ByteString(certificate.into_bytes()));
+        self.client.update_object(&request.into(), Some(Subresource::Status)).await.map(stored)
+    }
+
+    fn first_allowed<'a>(
+        &'a self,
+        choices: Vec<(SubjectAccessReviewSpec, Action)>,
+        written: &'a mut Vec<Written>,
+    ) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(async move {
+            let mut lines = Vec::new();
+            for (question, action) in choices {
+                let line = action.to_string();
+                let failed = |source| Failure { action: format!("ask whether to {line}"), source };
+                if self.allowed(question).await.map_err(failed)? {
+                    return self.run(action, written).await;
+                }
+                lines.push(line);
+            }
+            let why = "the one who asks for it has not the right to";
+            let source = api::ApiError::new(403, api::status::reason::FORBIDDEN, why).into();
+            Err(Failure { action: lines.join("; "), source })
+        })
+    }
+
+    async fn allowed(&self, spec: SubjectAccessReviewSpec) -> Result<bool, Error> {
+        let review = SubjectAccessReview { spec, ..SubjectAccessReview::default() };
+        let review = self.client.create(&review).await?;
+        Ok(review.status.is_some_and(|it| it.allowed))
     }
 
     /// A name of its own that is taken means that an earlier attempt won.
@@ -164,7 +226,10 @@ impl Executor {
         well: Vec<Action>,
         written: &mut Vec<Written>,
     ) -> Result<(), Failure> {
-        if matches!(attempt, Action::SlowStart(_) | Action::Told { .. } | Action::WhenGone { .. }) {
+        if matches!(
+            attempt,
+            Action::SlowStart(_) | Action::Told { .. } | Action::WhenGone { .. } | Action::FirstAllowed(_)
+        ) {
             self.run(attempt, written).await?;
             return self.run_all(well, written).await;
         }

@@ -2,6 +2,8 @@
 
 use api::{Key, Kind, Object, OwnerReference, Subresource};
 use client::PatchType;
+use k8s_openapi::api::authorization::v1::SubjectAccessReviewSpec;
+use k8s_openapi::api::certificates::v1::CertificateSigningRequest;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::DeleteOptions;
 use serde_json::Value;
 use std::fmt;
@@ -79,6 +81,17 @@ pub enum Action {
         /// The reference to add.
         owner: OwnerReference,
     },
+    /// Have the cluster's authority grant a signing request, and write the certificate into the request's status. Its
+    /// resourceVersion guards against answering another question than was asked.
+    Sign {
+        /// The request, approved and found to be what its signer grants.
+        request: Box<CertificateSigningRequest>,
+        /// How long the certificate shall be valid.
+        lifetime: Duration,
+    },
+    /// Ask the server what somebody may do, and do what stands beside the first thing that they may. That they may none
+    /// of it ends the plan, to be planned again: rights change.
+    FirstAllowed(Vec<(SubjectAccessReviewSpec, Action)>),
     /// Tell people that something happened to an object.
     Event(Note),
     /// Like actions in batches of 1, 2, 4 ...: the first failing batch ends them, so that a quota or a broken template
@@ -222,6 +235,14 @@ impl fmt::Display for Action {
             Self::DeleteAll { kind, namespace } => write!(f, "delete all {kind:?} in {namespace}"),
             Self::Adopt { key, owner_key, .. } => write!(f, "adopt {key} for {owner_key}"),
             Self::Event(note) => write!(f, "event {} {}: {}", note.kind.name(), note.reason, note.message),
+            Self::Sign { request, .. } => {
+                write!(f, "sign {}", request.metadata.name.as_deref().unwrap_or_default())
+            }
+            Self::FirstAllowed(choices) => {
+                let lines: Vec<String> =
+                    choices.iter().map(|(_, action)| format!("if allowed {action}")).collect();
+                f.write_str(&lines.join("; else "))
+            }
             Self::SlowStart(actions) => {
                 let lines: Vec<String> = actions.iter().map(ToString::to_string).collect();
                 f.write_str(&lines.join("; "))

@@ -8,6 +8,7 @@ use pki::tokens::Signer;
 use pki::{Authority, Pair, San, Validity};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 const CA_DAYS: u32 = 3650;
 const LEAF_DAYS: u32 = 365;
@@ -15,7 +16,7 @@ const LEAF_DAYS: u32 = 365;
 /// Makes and keeps a cluster's certificates.
 pub(crate) struct Material {
     folder: PathBuf,
-    authority: Authority,
+    authority: Arc<Authority>,
     now: Timestamp,
 }
 
@@ -25,7 +26,12 @@ impl Material {
         let validity = Validity::days(now, CA_DAYS);
         let authority = Authority::load_or_create(folder, "skiff-ca", validity)
             .with_context(|| format!("failed to open the cluster's authority in {}", folder.display()))?;
-        Ok(Self { folder: folder.to_owned(), authority, now })
+        Ok(Self { folder: folder.to_owned(), authority: Arc::new(authority), now })
+    }
+
+    /// What signs certificates.
+    pub(crate) fn authority(&self) -> &Arc<Authority> {
+        &self.authority
     }
 
     /// The authority's certificate.

@@ -71,13 +71,18 @@ impl Supervisor {
         let manager =
             self.kubeconfig(cluster, "controller-manager", "system:kube-controller-manager", &[])?;
         let scheduler = self.kubeconfig(cluster, "scheduler", "system:kube-scheduler", &[])?;
-        let root_ca = text(&self.folder.pki().join("ca.crt"));
+        let pki = |file: &str| text(&self.folder.pki().join(file));
+        let trust = [
+            ["--root-ca".to_owned(), pki("ca.crt")],
+            ["--cluster-signing-cert-file".to_owned(), pki("ca.crt")],
+            ["--cluster-signing-key-file".to_owned(), pki("ca.key")],
+        ];
         Ok([
             self.program("apiserver", "apiserver", apiserver)?,
             self.program(
                 "controller-manager",
                 "controller-manager",
-                [arguments("kubeconfig", &manager), vec!["--root-ca".to_owned(), root_ca]].concat(),
+                [arguments("kubeconfig", &manager), trust.concat()].concat(),
             )?,
             self.program("scheduler", "scheduler", arguments("kubeconfig", &scheduler))?,
         ])

@@ -69,9 +69,12 @@ impl Running {
         let server = apiserver::start(config, apiserver_material(&material, cluster)?, tasks.clone()).await?;
         let client = |user: UserInfo| Client::new(server.connector(user));
         let shared = (clock.clone(), random.fork(), metrics.clone(), ring.clone());
-        let root_ca = controller_manager::Config { root_ca: Some(material.ca_pem().to_owned()) };
+        let trust = controller_manager::Config {
+            root_ca: Some(material.ca_pem().to_owned()),
+            authority: Some(material.authority().clone()),
+        };
         let manager = client(UserInfo::kube_controller_manager());
-        controller_manager::run(root_ca, manager, shared.0, shared.1, shared.2, shared.3, tasks.clone())
+        controller_manager::run(trust, manager, shared.0, shared.1, shared.2, shared.3, tasks.clone())
             .await?;
         let planner = client(UserInfo::kube_scheduler());
         scheduler::run(scheduler::Config::default(), planner, clock, random.fork(), metrics, tasks.clone())

@@ -27,7 +27,7 @@ const LAST_GRACE: Duration = Duration::from_secs(60);
 pub struct Cluster {
     server: Server,
     admin: Client,
-    authority: Authority,
+    authority: Arc<Authority>,
     /// When it began, by the machine's own clock, which TLS goes by.
     began: Timestamp,
     clock: Clock,
@@ -76,7 +76,7 @@ impl Cluster {
         daemon::logging::init("off", daemon::logging::Format::Text).context("failed to read SKIFF_LOG")?;
         let (began, tasks, ring) = (Clock::system().now(), Tasks::new(), Ring::default());
         let clock = Clock::starting_at(began);
-        let authority = Authority::create("test-ca", Validity::days(began, DAYS))?;
+        let authority = Arc::new(Authority::create("test-ca", Validity::days(began, DAYS))?);
         let mut config = apiserver::Config::new(Storage::Memory);
         config.clock = clock.clone();
         config.random = random.fork();
@@ -92,7 +92,10 @@ impl Cluster {
     }
 
     async fn run_controllers(&self, metrics: Registry) -> Result<()> {
-        let config = controller_manager::Config { root_ca: Some(self.authority.cert_pem().to_owned()) };
+        let config = controller_manager::Config {
+            root_ca: Some(self.authority.cert_pem().to_owned()),
+            authority: Some(self.authority.clone()),
+        };
         let client = self.client_of(UserInfo::kube_controller_manager());
         let (clock, random) = (self.clock.clone(), self.random.fork());
         controller_manager::run(config, client, clock, random, metrics, self.ring.clone(), self.tasks.clone())

@@ -42,6 +42,7 @@ pub(super) const ROLES: &[RoleRow] = &[
         "extension-apiserver-authentication-reader",
         &[on(READ, CORE, "configmaps").named("extension-apiserver-authentication")],
     ),
+    role("system:controller:token-cleaner", &[on("get list watch delete", CORE, "secrets"), EVENTS]),
     role(
         "system::leader-locking-kube-controller-manager",
         &[
@@ -72,6 +73,11 @@ pub(super) const BINDINGS: &[BindingRow] = &[
         "system::extension-apiserver-authentication-reader",
         "extension-apiserver-authentication-reader",
         &[Who::User(KUBE_CONTROLLER_MANAGER), Who::User(KUBE_SCHEDULER)],
+    ),
+    bind_role(
+        "system:controller:token-cleaner",
+        "system:controller:token-cleaner",
+        &[Who::User(KUBE_CONTROLLER_MANAGER), Who::ServiceAccount("token-cleaner")],
     ),
     bind_role(
         "system::leader-locking-kube-controller-manager",

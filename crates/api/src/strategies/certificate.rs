@@ -1,10 +1,19 @@
-//! How a CertificateSigningRequest behaves. Who asks is the API server's to fill in.
+//! How a CertificateSigningRequest behaves. Who asks is the API server's to fill in, and so are the checks that take a
+//! decoder: whether the request is one, and the certificate.
+//!
+//! Two people write into the status and must not do each other's work: who approves (`approval`) only the conditions, who
+//! signs (`status`) everything but approvals and denials.
 
 use crate::field::Errors;
+use crate::resources::Subresource;
 use crate::strategies::cells::NONE;
 use crate::strategy::{Behaviour, Column, SelectableField, age_cell, human_duration, name_cell};
+use crate::validation::certificate as validation;
 use jiff::Timestamp;
-use k8s_openapi::api::certificates::v1::{CertificateSigningRequest, CertificateSigningRequestStatus};
+use k8s_openapi::api::certificates::v1::{
+    CertificateSigningRequest, CertificateSigningRequestCondition, CertificateSigningRequestStatus,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::Value;
 
 /// See the module.
@@ -33,8 +42,43 @@ impl Behaviour for CertificateSigningRequestStrategy {
         request.spec.clone_from(&old.spec);
     }
 
+    fn prepare_below(
+        request: &mut CertificateSigningRequest,
+        old: &CertificateSigningRequest,
+        below: Subresource,
+        now: Timestamp,
+    ) {
+        let old = old.status.clone().unwrap_or_default();
+        let status = request.status.get_or_insert_default();
+        if below == Subresource::Approval {
+            status.certificate.clone_from(&old.certificate);
+        } else {
+            keep_decisions(status, &old);
+        }
+        stamp(status, &old, now);
+    }
+
+    fn validate_below(
+        object: &CertificateSigningRequest,
+        old: &CertificateSigningRequest,
+        below: Subresource,
+    ) -> Errors {
+        match below {
+            Subresource::Approval => Errors::new(),
+            _ => validation::signing_request_status(object, old),
+        }
+    }
+
+    fn validate_create(object: &CertificateSigningRequest) -> Errors {
+        validation::signing_request_create(object)
+    }
+
+    fn validate_update(object: &CertificateSigningRequest, old: &CertificateSigningRequest) -> Errors {
+        validation::signing_request_update(object, old)
+    }
+
     fn validate(object: &CertificateSigningRequest) -> Errors {
-        crate::validation::extension::signing_request(object)
+        validation::signing_request(object)
     }
 
     fn cells(request: &CertificateSigningRequest, now: Timestamp) -> Vec<Value> {
@@ -53,6 +97,35 @@ impl Behaviour for CertificateSigningRequestStrategy {
 
     fn fields(request: &CertificateSigningRequest) -> Vec<SelectableField> {
         vec![("spec.signerName", request.spec.signer_name.clone())]
+    }
+}
+
+/// Approvals and denials stay as they were. One too many or too few is left for validation to refuse.
+fn keep_decisions(status: &mut CertificateSigningRequestStatus, old: &CertificateSigningRequestStatus) {
+    let decides =
+        |it: &&CertificateSigningRequestCondition| validation::DECISIONS.contains(&it.type_.as_str());
+    for new in status.conditions.iter_mut().flatten().filter(|it| decides(&&**it)) {
+        if let Some(before) = old.conditions.iter().flatten().find(|it| it.type_ == new.type_) {
+            new.clone_from(before);
+        }
+    }
+}
+
+/// When a condition was written is the server's to say, if its author has not.
+fn stamp(
+    status: &mut CertificateSigningRequestStatus,
+    old: &CertificateSigningRequestStatus,
+    now: Timestamp,
+) {
+    for new in status.conditions.iter_mut().flatten() {
+        new.last_update_time.get_or_insert(Time(now));
+        let same =
+            |it: &&CertificateSigningRequestCondition| it.type_ == new.type_ && it.status == new.status;
+        let before =
+            old.conditions.iter().flatten().find(same).and_then(|it| it.last_transition_time.clone());
+        if new.last_transition_time.is_none() {
+            new.last_transition_time = Some(before.unwrap_or(Time(now)));
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! What is wrong with the kinds that extend the server: custom resource definitions, webhooks, signing requests.
+//! What is wrong with the kinds that extend the server: custom resource definitions and webhooks.
 //! Schemas and expressions are the API server's to check.
 
 use crate::field::{Error, Errors, Path};
@@ -8,7 +8,6 @@ use crate::validation::{admission, names};
 use k8s_openapi::api::admissionregistration::v1::{
     MutatingWebhookConfiguration, RuleWithOperations, ValidatingWebhookConfiguration, WebhookClientConfig,
 };
-use k8s_openapi::api::certificates::v1::CertificateSigningRequest;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceConversion, CustomResourceDefinition,
 };
@@ -256,28 +255,4 @@ fn reachable(errors: &mut Errors, path: &Path, url: Option<&str>, service: Optio
             }
         }
     }
-}
-
-/// What is wrong with a CertificateSigningRequest.
-pub fn signing_request(request: &CertificateSigningRequest) -> Errors {
-    let (mut errors, path, spec) = (Errors::new(), Path::new("spec"), &request.spec);
-    if spec.request.0.is_empty() {
-        errors.push(Error::required(&path.child("request"), ""));
-    }
-    match spec.signer_name.as_str() {
-        "" => errors.push(Error::required(&path.child("signerName"), "")),
-        name if !name.contains('/') => {
-            let detail = "must be a fully qualified domain and path of the form 'example.com/signer-name'";
-            errors.push(Error::invalid(&path.child("signerName"), name, detail));
-        }
-        _ => {}
-    }
-    if spec.usages.as_ref().is_none_or(Vec::is_empty) {
-        errors.push(Error::required(&path.child("usages"), "usages must contain at least one value"));
-    }
-    if let Some(seconds) = spec.expiration_seconds.filter(|it| *it < 600) {
-        let detail = "may not specify a duration less than 600 seconds (10 minutes)";
-        errors.push(Error::invalid(&path.child("expirationSeconds"), seconds, detail));
-    }
-    errors
 }

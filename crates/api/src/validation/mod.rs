@@ -6,6 +6,7 @@
 pub mod admission;
 pub mod autoscaling;
 pub mod batch;
+pub mod certificate;
 pub mod cluster;
 pub(crate) mod common;
 pub mod config;
