@@ -23,6 +23,9 @@ pub enum Storage {
 pub struct Config {
     /// Where objects are kept.
     pub storage: Storage,
+    /// The file of the keys that Secrets are encrypted with; it is made when nothing is encrypted yet. Without it, Secrets
+    /// are kept as they are.
+    pub encryption_keys: Option<PathBuf>,
     /// Where HTTPS is served; a port of 0 takes a free one. Empty for callers of the same process only.
     pub listen: Vec<SocketAddr>,
     /// Where services get their addresses from, such as `10.96.0.0/16`.
@@ -50,6 +53,7 @@ impl Config {
     pub fn new(storage: Storage) -> Self {
         Self {
             storage,
+            encryption_keys: None,
             listen: Vec::new(),
             service_cidr: "10.96.0.0/16".to_owned(),
             advertise: None,

@@ -123,7 +123,7 @@ async fn is_well(state: &State, check: &str) -> bool {
     match check {
         // The cache follows the store: what has been written can be read.
         "watch-cache" => daemon::clock::timeout(PATIENCE, state.caches.fresh()).await.is_ok(),
-        "store" => state.store.get(b"/").is_ok(),
+        "store" => state.store.is_readable(),
         "shutdown" => !state.shutdown.is_cancelled(),
         _ => true,
     }

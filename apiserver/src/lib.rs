@@ -42,6 +42,7 @@ mod server;
 mod shape;
 mod state;
 mod strict;
+mod vault;
 mod versions;
 mod webhooks;
 

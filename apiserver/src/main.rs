@@ -51,6 +51,9 @@ struct Args {
     request_timeout: Duration,
     #[command(flatten)]
     audit: Audit,
+    /// Keys that Secrets are encrypted with; made when missing [default: pki/encryption.keys among the data]
+    #[arg(long, value_name = "FILE")]
+    encryption_keys: Option<PathBuf>,
     #[command(flatten)]
     given: Option<Given>,
     /// Write a kubeconfig of an administrator to this file
@@ -170,6 +173,8 @@ async fn start(args: &Args, material: Material, tasks: Tasks) -> anyhow::Result<
     config.max_requests_in_flight = args.max_requests_inflight;
     config.request_timeout = args.request_timeout;
     config.audit = args.audit.config()?;
+    let own = || args.data.data.join("pki").join("encryption.keys");
+    config.encryption_keys = Some(args.encryption_keys.clone().unwrap_or_else(own));
     let server = apiserver::start(config, material, tasks).await.context("failed to start the API server")?;
     for address in server.addresses() {
         tracing::info!(%address, "serving");

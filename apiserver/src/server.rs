@@ -18,6 +18,7 @@ use crate::https;
 use crate::in_process::{Connector, InProcess};
 use crate::metrics::Metrics;
 use crate::state::{Derived, Rights, State};
+use crate::vault::{self, Vault};
 use access::UserInfo;
 use daemon::{Clock, Tasks};
 use std::net::SocketAddr;
@@ -31,9 +32,9 @@ pub enum Error {
     /// The store could not be opened.
     #[error("failed to open the store")]
     Open(#[from] store::OpenError),
-    /// The store could not be read.
+    /// The store could not be read, or what is in it not be decrypted.
     #[error("failed to read the store")]
-    Read(#[from] store::Error),
+    Read(#[from] vault::Error),
     /// Keys or certificates are not usable.
     #[error("failed to set up TLS")]
     Tls(#[from] pki::Error),
@@ -66,8 +67,9 @@ pub struct Server {
 /// Starts a server. When this returns, reads and writes are answered and the objects of every cluster exist.
 pub async fn start(config: Config, material: Material, tasks: Tasks) -> Result<Server, Error> {
     let range = Range::parse(&config.service_cidr).ok_or(Error::ServiceRange(config.service_cidr.clone()))?;
-    let store = open(&config, &tasks).await?;
-    let caches = Arc::new(Caches::load(store)?);
+    let vault = Vault::open(open(&config, &tasks).await?, config.encryption_keys.as_deref())?;
+    let caches = Arc::new(Caches::load(vault)?);
+    tell_stale(caches.store().stale_count());
     let rights = Arc::new(Rights::default());
     let allocators = Arc::new(Allocators::new(range));
     let catalogue = Arc::new(Catalogue::default());
@@ -95,7 +97,16 @@ async fn open(config: &Config, tasks: &Tasks) -> Result<Store, Error> {
     let options = store::Options::with_clock(now_of(config.clock.clone()));
     let Storage::Directory(directory) = config.storage.clone() else { return Ok(Store::memory(options)) };
     let opened = tasks.spawn_blocking("open store", move || Store::open(&directory, options)).await;
-    Ok(opened.ok().flatten().ok_or(store::Error::Closed)??)
+    Ok(opened.ok().flatten().ok_or(vault::Error::Store(store::Error::Closed))??)
+}
+
+fn tell_stale(count: usize) {
+    if count > 0 {
+        tracing::info!(
+            count,
+            "secrets that are plain or under an older key will be encrypted anew when they are updated"
+        );
+    }
 }
 
 fn now_of(clock: Clock) -> impl Fn() -> SystemTime + Send + Sync + 'static {

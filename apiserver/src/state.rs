@@ -9,6 +9,7 @@ use crate::cache::{Caches, Observer};
 use crate::catalogue::Catalogue;
 use crate::fairness::Fairness;
 use crate::metrics::Metrics;
+use crate::vault::Vault;
 use crate::{policies, webhooks};
 use access::identity::NODES;
 use access::node::NodeAuthorizer;
@@ -22,14 +23,13 @@ use jiff::Timestamp;
 use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
-use store::Store;
 use tokio_util::sync::CancellationToken;
 
 /// What all requests share. Everything in it is either immutable or guards itself.
 pub(crate) struct State {
     pub(crate) caches: Arc<Caches>,
     pub(crate) catalogue: Arc<Catalogue>,
-    pub(crate) store: Store,
+    pub(crate) store: Vault,
     pub(crate) rights: Arc<Rights>,
     pub(crate) admission: Admission,
     /// None without a policy for it.

@@ -6,6 +6,7 @@ mod audit;
 mod bodies;
 mod conversion;
 mod custom;
+mod encryption;
 mod identity;
 mod lists;
 mod load;

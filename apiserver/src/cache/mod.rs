@@ -12,12 +12,13 @@ pub(crate) mod selection;
 pub(crate) mod watcher;
 pub(crate) mod written;
 
+use crate::vault::{self, Vault};
 use api::{Kind, path};
 use entry::Entry;
 use resource::{Cached, Map, Write};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, RwLock};
-use store::{EventKind, Store};
+use store::EventKind;
 use tokio::sync::watch;
 use written::Written;
 
@@ -26,7 +27,7 @@ const PAGE: usize = 2000;
 
 /// The caches of all kinds.
 pub(crate) struct Caches {
-    store: Store,
+    store: Vault,
     /// By the prefix of the store keys, which is how events are told apart.
     by_prefix: HashMap<String, Arc<Cached>>,
     by_kind: BTreeMap<Kind, Arc<Cached>>,
@@ -39,7 +40,7 @@ pub(crate) struct Caches {
 /// Why the cache cannot go on.
 #[derive(Debug, thiserror::Error)]
 #[error("failed to follow the store")]
-pub(crate) struct PumpError(#[from] store::Error);
+pub(crate) struct PumpError(#[from] vault::Error);
 
 /// Told of each change once it has been applied; for what is derived from objects, such as rights.
 pub(crate) trait Observer: Send + Sync {
@@ -49,7 +50,7 @@ pub(crate) trait Observer: Send + Sync {
 
 impl Caches {
     /// Reads everything from the store: all of it as of one revision.
-    pub(crate) fn load(store: Store) -> Result<Self, store::Error> {
+    pub(crate) fn load(store: Vault) -> Result<Self, vault::Error> {
         let revision = store.revision();
         let mut caches = Self {
             store,
@@ -67,7 +68,7 @@ impl Caches {
         Ok(caches)
     }
 
-    fn read_kind(&self, written: &Written, revision: u64) -> Result<Map, store::Error> {
+    fn read_kind(&self, written: &Written, revision: u64) -> Result<Map, vault::Error> {
         let prefix = path::store_prefix(written.stored.row());
         let end = store::prefix_end(prefix.as_bytes());
         let (mut map, mut start) = (Map::new(), prefix.clone().into_bytes());
@@ -97,7 +98,7 @@ impl Caches {
 
     /// Begins to hold the objects of a custom kind, as they are at a revision. Whoever applies the log calls this, so
     /// no change between that revision and the present is missed. Watches of an earlier form of the kind end.
-    pub(crate) fn open(&self, written: Written, revision: u64) -> Result<(), store::Error> {
+    pub(crate) fn open(&self, written: Written, revision: u64) -> Result<(), vault::Error> {
         let prefix = path::store_prefix(written.stored.row());
         let map = self.read_kind(&written, revision)?;
         let cached = Arc::new(Cached::new(written, map, revision));
@@ -124,7 +125,7 @@ impl Caches {
     }
 
     /// The store whose objects these are.
-    pub(crate) fn store(&self) -> &Store {
+    pub(crate) fn store(&self) -> &Vault {
         &self.store
     }
 

@@ -159,7 +159,7 @@ impl Watcher {
     }
 
     /// The changes after `revision` up to `until`, which memory has forgotten, from the store's log.
-    fn read_log(&self, revision: u64, until: u64) -> Result<VecDeque<Change>, store::Error> {
+    fn read_log(&self, revision: u64, until: u64) -> Result<VecDeque<Change>, crate::vault::Error> {
         let prefix = path::store_prefix(self.cached.kind.row());
         let end = store::prefix_end(prefix.as_bytes());
         let mut log = self.caches.store().watch(prefix.as_bytes(), &end, revision)?;
@@ -174,7 +174,7 @@ impl Watcher {
                         .filter(|it| it.revision <= until)
                         .filter_map(|it| change_of(&self.cached, it)),
                 ),
-                Some(None) => return Err(store::Error::Closed),
+                Some(None) => return Err(store::Error::Closed.into()),
                 None if progress.revision() >= until || reached == Some(progress.revision()) => {
                     return Ok(changes);
                 }

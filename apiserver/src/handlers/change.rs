@@ -164,7 +164,8 @@ struct Write {
 async fn plan(state: &State, target: &Target<'_>, mut draft: Draft) -> Result<Next, ApiError> {
     ownership::keep_times(&draft.old, &mut draft.new);
     let removes = delete::after_update(draft.new.meta()) && !crate::deletion::is_held(&draft.new);
-    if draft.new == *draft.old && !removes {
+    let stale = state.store.is_stale(&new_key(target.kind, target.key));
+    if draft.new == *draft.old && !removes && !stale {
         return Ok(Next::Nothing);
     }
     let charges = quota::charges(state, &draft.attempt(target))?;

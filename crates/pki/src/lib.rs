@@ -1,4 +1,5 @@
-//! The cluster's trust: its certificate authority, the certificates it issues, service account tokens, TLS settings.
+//! The cluster's trust: its certificate authority, the certificates it issues, service account tokens, TLS settings, keys
+//! for what is kept secret at rest.
 //!
 //! Start at [`Authority`], which makes every certificate, and [`tokens::Signer`], which makes every token.
 //! [`tls`] turns both ends' files into rustls settings, [`peer`] reads who a verified client is.
@@ -13,6 +14,7 @@ pub mod files;
 mod leaf;
 pub mod peer;
 pub mod renewal;
+pub mod sealing;
 pub mod tls;
 pub mod tokens;
 

@@ -103,6 +103,7 @@ impl Supervisor {
             ("kubelet-client-key", pki("apiserver-kubelet-client.key")),
             ("service-account-signing-key-file", pki("service-accounts.key")),
             ("service-account-issuer", ISSUER.to_owned()),
+            ("encryption-keys", text(&serve::encryption_keys(&self.folder))),
             ("service-cluster-ip-range", cluster.service_range()),
             ("advertise", format!("{}:{}", cluster.gateway(), cluster.port)),
         ];

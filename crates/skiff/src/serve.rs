@@ -17,6 +17,7 @@ use daemon::{Clock, Random, Tasks, clock};
 use runtime::trace::Ring;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
@@ -59,6 +60,7 @@ impl Running {
         metrics.process();
         let material = Material::open(&folder.pki(), clock.now())?;
         let mut config = apiserver::Config::new(apiserver::Storage::Directory(folder.store()));
+        config.encryption_keys = Some(encryption_keys(&folder));
         config.listen = listeners(cluster);
         config.advertise = Some(SocketAddr::from((cluster.gateway(), cluster.port)));
         config.service_cidr = cluster.service_range();
@@ -168,6 +170,11 @@ impl control::Handler for Running {
             }
         }
     }
+}
+
+/// What Secrets are encrypted with.
+pub(crate) fn encryption_keys(folder: &Folder) -> PathBuf {
+    folder.pki().join("encryption.keys")
 }
 
 /// Where the API server listens: for the user, and for pods.
