@@ -68,15 +68,15 @@ impl Config {
     }
 }
 
-/// Keys and certificates; crate `pki` makes them.
+/// Keys and certificates; crate `pki` makes them. Who made them renews them: identities can be replaced at any time.
 #[derive(Debug)]
 pub struct Material {
     /// What HTTPS is served with.
-    pub serving: pki::Pair,
+    pub serving: Arc<pki::tls::Identity>,
     /// The authority that client certificates, and the serving certificates of nodes, are checked against.
     pub ca_pem: String,
     /// What the server shows to nodes; without it, logs and exec are refused.
-    pub kubelet_client: Option<pki::Pair>,
+    pub kubelet_client: Option<Arc<pki::tls::Identity>>,
     /// Signs and checks the tokens of service accounts.
     pub tokens: Arc<pki::tokens::Signer>,
 }

@@ -47,7 +47,7 @@ pub(crate) fn serve(
     listeners: Vec<TcpListener>,
     tasks: &Tasks,
 ) -> Result<(), Error> {
-    let tls = pki::tls::server_config(&material.serving, Some(&material.ca_pem))?;
+    let tls = pki::tls::renewable_server_config(material.serving.clone(), Some(&material.ca_pem))?;
     let acceptor = TlsAcceptor::from(Arc::new(tls));
     for listener in listeners {
         let edge = Edge { front: front.clone(), acceptor: acceptor.clone(), tasks: tasks.clone() };

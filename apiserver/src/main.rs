@@ -132,9 +132,9 @@ impl Given {
         };
         let tokens = files::read(&self.service_account_signing_key_file)?;
         Ok(Material {
-            serving: pair(&self.tls_cert_file, &self.tls_private_key_file)?,
+            serving: pair(&self.tls_cert_file, &self.tls_private_key_file)?.live()?,
             ca_pem: files::read(&self.client_ca_file)?,
-            kubelet_client: Some(pair(&self.kubelet_client_certificate, &self.kubelet_client_key)?),
+            kubelet_client: Some(pair(&self.kubelet_client_certificate, &self.kubelet_client_key)?.live()?),
             tokens: Arc::new(Signer::load(&self.service_account_issuer, &tokens)?),
         })
     }
@@ -196,13 +196,13 @@ fn material(args: &Args, authority: &Authority, folder: &Path, clock: &Clock) ->
     sans.extend(args.sans.iter().map(|it| San::of(it)));
     let issuer = "https://kubernetes.default.svc.cluster.local";
     Ok(Material {
-        serving: authority.issue_server("kube-apiserver", &sans, validity())?,
+        serving: authority.issue_server("kube-apiserver", &sans, validity())?.live()?,
         ca_pem: authority.cert_pem().to_owned(),
-        kubelet_client: Some(authority.issue_client(
-            "kube-apiserver-kubelet-client",
-            &["system:masters"],
-            validity(),
-        )?),
+        kubelet_client: Some(
+            authority
+                .issue_client("kube-apiserver-kubelet-client", &["system:masters"], validity())?
+                .live()?,
+        ),
         tokens: Arc::new(Signer::load_or_create(&folder.join("sa.key"), issuer)?),
     })
 }

@@ -121,7 +121,9 @@ fn state(
     tasks: &Tasks,
 ) -> Result<State, Error> {
     let nodes = match &material.kubelet_client {
-        Some(pair) => Some(Arc::new(pki::tls::client_config(&material.ca_pem, Some(pair))?)),
+        Some(identity) => {
+            Some(Arc::new(pki::tls::renewable_client_config(&material.ca_pem, identity.clone())?))
+        }
         None => None,
     };
     let metrics = Metrics::new(config.metrics.clone());

@@ -55,7 +55,11 @@ async fn rig_with(change: impl FnOnce(&mut Config)) -> Rig {
     let clock = Clock::system();
     let authority = Authority::create("test", Validity::days(clock.now(), 1)).unwrap();
     let material = Material {
-        serving: authority.issue_server("localhost", &[], Validity::days(clock.now(), 1)).unwrap(),
+        serving: authority
+            .issue_server("localhost", &[], Validity::days(clock.now(), 1))
+            .unwrap()
+            .live()
+            .unwrap(),
         ca_pem: authority.cert_pem().to_owned(),
         kubelet_client: None,
         tokens: Arc::new(pki::tokens::Signer::create("https://test").unwrap()),

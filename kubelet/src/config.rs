@@ -1,6 +1,6 @@
 //! What the agent is told when it starts.
 
-use std::{collections::BTreeMap, net::IpAddr, path::PathBuf};
+use std::{collections::BTreeMap, net::IpAddr, path::PathBuf, sync::Arc};
 
 use network::IpNet;
 
@@ -51,10 +51,8 @@ pub struct Capacity {
 /// What the server proves itself with, and whom it believes.
 #[derive(Clone, Debug)]
 pub struct Credentials {
-    /// The server's certificate chain, PEM.
-    pub cert_pem: String,
-    /// Its key, PEM.
-    pub key_pem: String,
+    /// The server's certificate and key. Who made them renews them, at any time.
+    pub serving: Arc<pki::tls::Identity>,
     /// The authority that signs clients' certificates, PEM.
     pub client_ca_pem: String,
 }

@@ -84,8 +84,11 @@ impl Args {
             std::fs::read_to_string(path).with_context(|| format!("failed to read {}", path.display()))
         };
         Ok(Credentials {
-            cert_pem: read(&self.tls_cert_file)?,
-            key_pem: read(&self.tls_private_key_file)?,
+            serving: pki::Pair {
+                cert_pem: read(&self.tls_cert_file)?,
+                key_pem: read(&self.tls_private_key_file)?,
+            }
+            .live()?,
             client_ca_pem: read(&self.client_ca_file)?,
         })
     }

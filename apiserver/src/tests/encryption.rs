@@ -24,7 +24,7 @@ async fn run(folder: &Path, keys: Option<PathBuf>) -> Result<Running, crate::Err
     let validity = Validity::days(Clock::system().now(), 1);
     let authority = Authority::create("test", validity).unwrap();
     let material = Material {
-        serving: authority.issue_server("localhost", &[], validity).unwrap(),
+        serving: authority.issue_server("localhost", &[], validity).unwrap().live().unwrap(),
         ca_pem: authority.cert_pem().to_owned(),
         kubelet_client: None,
         tokens: Arc::new(pki::tokens::Signer::create("https://test").unwrap()),

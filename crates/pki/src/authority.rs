@@ -2,7 +2,7 @@
 //!
 //! Keys are ECDSA P-256: small, quick to make, and known to every client.
 
-use std::{fmt, net::IpAddr, path::Path, time::Duration};
+use std::{fmt, net::IpAddr, path::Path, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use rcgen::{
@@ -16,6 +16,7 @@ use crate::{
     files::{self, Audience},
     leaf::{self, Leaf},
     peer,
+    tls::Identity,
 };
 
 /// How long before `now` a certificate becomes valid, for peers whose clocks are a little behind.
@@ -91,6 +92,13 @@ pub struct Pair {
     pub cert_pem: String,
     /// The key, PKCS #8.
     pub key_pem: String,
+}
+
+impl Pair {
+    /// What a program proves itself with, to be replaced while it runs.
+    pub fn live(&self) -> Result<Arc<Identity>, Error> {
+        Identity::new(self).map(Arc::new)
+    }
 }
 
 impl fmt::Debug for Pair {

@@ -3,7 +3,8 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use rustls::{
-    ClientConfig, RootCertStore, ServerConfig,
+    ClientConfig, RootCertStore, ServerConfig, SignatureScheme,
+    client::{ResolvesClientCert, Resumption},
     crypto::{CryptoProvider, aws_lc_rs},
     server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier, danger::ClientCertVerifier},
     sign::CertifiedKey,
@@ -23,18 +24,22 @@ pub fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }
 
-/// What a server proves itself with; it can be replaced while the server runs, and connections made from then on get the
-/// new certificate.
+/// What a server or a client proves itself with; it can be replaced while the program runs, and connections made from then
+/// on get the new certificate.
 #[derive(Debug)]
-pub struct ServerIdentity {
+pub struct Identity {
     /// Locked to copy or to replace the pointer, never during a handshake.
     current: RwLock<Arc<CertifiedKey>>,
 }
 
-impl ServerIdentity {
+impl Identity {
     /// An identity that starts with `pair`.
-    pub fn new(pair: &Pair) -> Result<ServerIdentity, Error> {
-        Ok(ServerIdentity { current: RwLock::new(Arc::new(certified_key_of(pair)?)) })
+    pub fn new(pair: &Pair) -> Result<Identity, Error> {
+        Ok(Identity { current: RwLock::new(Arc::new(certified_key_of(pair)?)) })
+    }
+
+    fn now(&self) -> Arc<CertifiedKey> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Replaces the certificate and its key; refuses a pair that does not fit together and keeps the old one then.
@@ -45,15 +50,25 @@ impl ServerIdentity {
     }
 }
 
-impl ResolvesServerCert for ServerIdentity {
+impl ResolvesServerCert for Identity {
     fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.current.read().unwrap_or_else(PoisonError::into_inner).clone())
+        Some(self.now())
+    }
+}
+
+impl ResolvesClientCert for Identity {
+    fn resolve(&self, _authorities: &[&[u8]], _schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        Some(self.now())
+    }
+
+    fn has_certs(&self) -> bool {
+        true
     }
 }
 
 /// A server that proves itself with `pair` for as long as it runs; for one that renews it see [`renewable_server_config`].
 pub fn server_config(pair: &Pair, client_ca: Option<&str>) -> Result<ServerConfig, Error> {
-    renewable_server_config(Arc::new(ServerIdentity::new(pair)?), client_ca)
+    renewable_server_config(Arc::new(Identity::new(pair)?), client_ca)
 }
 
 /// A server that proves itself with whatever `identity` holds when a client comes.
@@ -61,7 +76,7 @@ pub fn server_config(pair: &Pair, client_ca: Option<&str>) -> Result<ServerConfi
 /// With `client_ca` (PEM), a client may present a certificate, and one that does not verify ends the connection; a client
 /// without one is let in, to be asked for a token. Without `client_ca`, no certificate is asked for.
 pub fn renewable_server_config(
-    identity: Arc<ServerIdentity>,
+    identity: Arc<Identity>,
     client_ca: Option<&str>,
 ) -> Result<ServerConfig, Error> {
     let builder = ServerConfig::builder_with_provider(provider())
@@ -86,6 +101,17 @@ pub fn client_config(ca: &str, pair: Option<&Pair>) -> Result<ClientConfig, Erro
         Some(pair) => builder.with_client_auth_cert(chain_of(pair)?, key_of(pair)?).map_err(Error::Tls),
         None => Ok(builder.with_no_client_auth()),
     }
+}
+
+/// The same for a client that renews what it proves itself with.
+pub fn renewable_client_config(ca: &str, identity: Arc<Identity>) -> Result<ClientConfig, Error> {
+    let builder = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .expect(OWN_VERSIONS);
+    let mut config = builder.with_root_certificates(roots_of(ca)?).with_client_cert_resolver(identity);
+    // A resumed session stands for the certificate that began it, which may have been replaced since.
+    config.resumption = Resumption::disabled();
+    Ok(config)
 }
 
 fn client_verifier(ca: &str) -> Result<Arc<dyn ClientCertVerifier>, Error> {

@@ -2,7 +2,7 @@
 
 use crate::cluster::{Cluster, Node};
 use anyhow::{Context, Result};
-use jiff::Timestamp;
+use daemon::Clock;
 use pki::files::Audience;
 use pki::tokens::Signer;
 use pki::{Authority, Pair, San, Validity};
@@ -17,16 +17,16 @@ const LEAF_DAYS: u32 = 365;
 pub(crate) struct Material {
     folder: PathBuf,
     authority: Arc<Authority>,
-    now: Timestamp,
+    clock: Clock,
 }
 
 impl Material {
     /// Opens the folder, and makes the authority if it is not there.
-    pub(crate) fn open(folder: &Path, now: Timestamp) -> Result<Self> {
-        let validity = Validity::days(now, CA_DAYS);
+    pub(crate) fn open(folder: &Path, clock: Clock) -> Result<Self> {
+        let validity = Validity::days(clock.now(), CA_DAYS);
         let authority = Authority::load_or_create(folder, "skiff-ca", validity)
             .with_context(|| format!("failed to open the cluster's authority in {}", folder.display()))?;
-        Ok(Self { folder: folder.to_owned(), authority: Arc::new(authority), now })
+        Ok(Self { folder: folder.to_owned(), authority: Arc::new(authority), clock })
     }
 
     /// What signs certificates.
@@ -71,14 +71,15 @@ impl Material {
 
     /// The pair of this file, if it is good for long enough; else a new one, which is kept.
     fn kept(&self, file: &str, issue: impl FnOnce(Validity) -> Result<Pair, pki::Error>) -> Result<Pair> {
+        let now = self.clock.now();
         let paths = (self.folder.join(format!("{file}.crt")), self.folder.join(format!("{file}.key")));
         if let (Some(cert_pem), Some(key_pem)) =
             (pki::files::read_if_present(&paths.0)?, pki::files::read_if_present(&paths.1)?)
-            && !pki::renewal::due(&cert_pem, self.now)?
+            && !pki::renewal::due(&cert_pem, now)?
         {
             return Ok(Pair { cert_pem, key_pem });
         }
-        let pair = issue(Validity::days(self.now, LEAF_DAYS))?;
+        let pair = issue(Validity::days(now, LEAF_DAYS))?;
         pki::files::write(&paths.1, pair.key_pem.as_bytes(), Audience::Owner)?;
         pki::files::write(&paths.0, pair.cert_pem.as_bytes(), Audience::Everybody)?;
         Ok(pair)
@@ -87,3 +88,22 @@ impl Material {
 
 /// Who issues service account tokens, as their `iss` claim says.
 pub(crate) const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_is_kept_until_its_last_fifth() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |now: &str| {
+            let material = Material::open(folder.path(), Clock::starting_at(now.parse().unwrap())).unwrap();
+            material.client("jane", "jane", &[]).unwrap().cert_pem
+        };
+        let first = at("2030-01-01T00:00:00Z");
+        assert_eq!(at("2030-10-01T00:00:00Z"), first);
+        let second = at("2030-11-01T00:00:00Z");
+        assert_ne!(second, first);
+        assert_eq!(at("2031-01-02T00:00:00Z"), second);
+    }
+}

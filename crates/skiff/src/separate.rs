@@ -52,7 +52,7 @@ pub(crate) async fn supervise(folder: Folder, tasks: Tasks) -> Result<()> {
     let engine = Engine::connect().await?;
     engine.ensure_network(&cluster).await?;
     images::ensure(&engine).await?;
-    let material = Material::open(&folder.pki(), Clock::system().now())?;
+    let material = Material::open(&folder.pki(), Clock::system())?;
     let supervisor =
         Arc::new(Supervisor { folder, material, engine, tasks: tasks.clone(), nodes: Mutex::default() });
     for program in supervisor.control_plane(&cluster)? {

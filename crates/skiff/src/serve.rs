@@ -14,6 +14,8 @@ use apiserver::UserInfo;
 use client::Client;
 use daemon::metrics::Registry;
 use daemon::{Clock, Random, Tasks, clock};
+use pki::Pair;
+use pki::tls::Identity;
 use runtime::trace::Ring;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -25,6 +27,9 @@ use tokio::sync::Mutex;
 /// How often the cluster's network is looked after.
 const NETWORK_CHECK: Duration = Duration::from_secs(20);
 
+/// How often certificates are looked at. They are renewed in the last fifth of their life, which is months.
+const RENEWAL_CHECK: Duration = Duration::from_secs(60 * 60);
+
 /// A running cluster.
 struct Running {
     folder: Folder,
@@ -32,8 +37,24 @@ struct Running {
     engine: Engine,
     server: apiserver::Server,
     tasks: Tasks,
-    /// The nodes' tasks by name. An async lock: starting and stopping nodes is one thing at a time.
-    nodes: Mutex<HashMap<String, Tasks>>,
+    /// The nodes by name. An async lock: starting and stopping nodes is one thing at a time.
+    nodes: Mutex<HashMap<String, Agent>>,
+    /// What the API server proves itself with.
+    identities: Identities,
+}
+
+/// A running agent.
+struct Agent {
+    tasks: Tasks,
+    address: IpAddr,
+    /// What it serves with.
+    serving: Arc<Identity>,
+}
+
+/// What the API server proves itself with, to callers and to nodes.
+struct Identities {
+    serving: Arc<Identity>,
+    kubelet_client: Arc<Identity>,
 }
 
 /// Runs the cluster of a folder until `tasks` ends.
@@ -47,6 +68,7 @@ pub(crate) async fn serve(folder: Folder, tasks: Tasks) -> Result<()> {
     let running = Arc::new(Running::start(folder.clone(), &cluster, engine, tasks.clone()).await?);
     running.reconcile(&cluster).await?;
     tasks.spawn("network", running.clone().keep_network());
+    tasks.spawn("certificates", running.clone().keep_certificates());
     control::listen(&folder, Arc::clone(&running), &tasks)?;
     // The lock is held until the process has ended: whoever waits for it must find the store and the ports free.
     std::mem::forget(lock);
@@ -58,7 +80,7 @@ impl Running {
         let (clock, random, metrics, ring) =
             (Clock::system(), Random::system(), Registry::new(), Ring::default());
         metrics.process();
-        let material = Material::open(&folder.pki(), clock.now())?;
+        let material = Material::open(&folder.pki(), clock.clone())?;
         let mut config = apiserver::Config::new(apiserver::Storage::Directory(folder.store()));
         config.encryption_keys = Some(encryption_keys(&folder));
         config.listen = listeners(cluster);
@@ -68,7 +90,8 @@ impl Running {
         config.clock = clock.clone();
         config.random = random.fork();
         config.metrics = metrics.clone();
-        let server = apiserver::start(config, apiserver_material(&material, cluster)?, tasks.clone()).await?;
+        let (own, identities) = apiserver_material(&material, cluster)?;
+        let server = apiserver::start(config, own, tasks.clone()).await?;
         let client = |user: UserInfo| Client::new(server.connector(user));
         let shared = (clock.clone(), random.fork(), metrics.clone(), ring.clone());
         let trust = controller_manager::Config {
@@ -81,7 +104,7 @@ impl Running {
         let planner = client(UserInfo::kube_scheduler());
         scheduler::run(scheduler::Config::default(), planner, clock, random.fork(), metrics, tasks.clone())
             .await?;
-        Ok(Self { folder, material, engine, server, tasks, nodes: Mutex::default() })
+        Ok(Self { folder, material, engine, server, tasks, nodes: Mutex::default(), identities })
     }
 
     /// Makes the cluster's network anew when somebody has removed it, until the tasks are told to stop.
@@ -122,8 +145,8 @@ impl Running {
         let wanted = |name: &str| cluster.nodes.iter().any(|it| it.name == name && !it.stopped);
         let surplus: Vec<String> = nodes.keys().filter(|it| !wanted(it)).cloned().collect();
         for name in surplus {
-            if let Some(tasks) = nodes.remove(&name) {
-                tasks.shutdown().await;
+            if let Some(agent) = nodes.remove(&name) {
+                agent.tasks.shutdown().await;
             }
             self.engine.remove_containers(&cluster.name, Some(&name)).await?;
         }
@@ -135,14 +158,13 @@ impl Running {
         Ok(())
     }
 
-    async fn start_node(&self, cluster: &Cluster, node: &Node) -> Result<Tasks> {
+    async fn start_node(&self, cluster: &Cluster, node: &Node) -> Result<Agent> {
         let tasks = self.tasks.child();
         let address = place(cluster, node).await;
         let config = node_config(&self.folder, cluster, node, address)?;
-        let pair = self.material.node_server(node, address)?;
+        let serving = self.material.node_server(node, address)?.live()?;
         let credentials = kubelet::Credentials {
-            cert_pem: pair.cert_pem,
-            key_pem: pair.key_pem,
+            serving: serving.clone(),
             client_ca_pem: self.material.ca_pem().to_owned(),
         };
         let client = Client::new(self.server.connector(UserInfo::node(&node.name)));
@@ -152,7 +174,32 @@ impl Running {
                 tracing::error!(node = name, "the agent ended: {error:#}");
             }
         });
-        Ok(tasks)
+        Ok(Agent { tasks, address, serving })
+    }
+
+    /// Renews certificates before they end, until the tasks are told to stop. Connections made from then on get the new
+    /// ones; nothing restarts.
+    async fn keep_certificates(self: Arc<Self>) {
+        let token = self.tasks.token();
+        while token.run_until_cancelled(clock::sleep(RENEWAL_CHECK)).await.is_some() {
+            if let Err(error) = self.renew().await {
+                tracing::error!("failed to renew the cluster's certificates: {error:#}");
+            }
+        }
+    }
+
+    /// What is kept is made anew when it is due, and the same as before otherwise.
+    async fn renew(&self) -> Result<()> {
+        let cluster = self.description()?;
+        self.identities.serving.replace(&self.material.server(&cluster)?)?;
+        self.identities.kubelet_client.replace(&kubelet_client(&self.material)?)?;
+        let nodes = self.nodes.lock().await;
+        for node in &cluster.nodes {
+            if let Some(agent) = nodes.get(&node.name) {
+                agent.serving.replace(&self.material.node_server(node, agent.address)?)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -202,14 +249,21 @@ fn audit(folder: &Folder) -> Result<Option<apiserver::AuditConfig>> {
     Ok(Some(apiserver::AuditConfig { policy, target }))
 }
 
-fn apiserver_material(material: &Material, cluster: &Cluster) -> Result<apiserver::Material> {
-    let user = "kube-apiserver-kubelet-client";
-    Ok(apiserver::Material {
-        serving: material.server(cluster)?,
+fn apiserver_material(material: &Material, cluster: &Cluster) -> Result<(apiserver::Material, Identities)> {
+    let (serving, kubelet_client) = (material.server(cluster)?.live()?, kubelet_client(material)?.live()?);
+    let own = apiserver::Material {
+        serving: serving.clone(),
         ca_pem: material.ca_pem().to_owned(),
-        kubelet_client: Some(material.client("apiserver-kubelet-client", user, &["system:masters"])?),
+        kubelet_client: Some(kubelet_client.clone()),
         tokens: Arc::new(material.tokens()?),
-    })
+    };
+    Ok((own, Identities { serving, kubelet_client }))
+}
+
+/// What the API server shows to nodes.
+fn kubelet_client(material: &Material) -> Result<Pair> {
+    let user = "kube-apiserver-kubelet-client";
+    material.client("apiserver-kubelet-client", user, &["system:masters"])
 }
 
 /// Gives a node its address on the bridge; where that is not allowed, nodes share the loopback address.

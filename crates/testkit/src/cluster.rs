@@ -9,7 +9,7 @@ use daemon::{Clock, Random, Tasks};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Node, ServiceAccount};
 use kubelet::container_runtime::fake::FakeRuntime;
-use pki::{Authority, Pair, San, Validity};
+use pki::{Authority, San, Validity};
 use runtime::trace::Ring;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -213,8 +213,10 @@ impl Cluster {
         let sans = [San::of(node), San::of("127.0.0.1")];
         let validity = Validity::days(self.began, DAYS);
         let pair = self.authority.issue_server(&format!("system:node:{node}"), &sans, validity)?;
-        let Pair { cert_pem, key_pem } = pair;
-        Ok(kubelet::Credentials { cert_pem, key_pem, client_ca_pem: self.authority.cert_pem().to_owned() })
+        Ok(kubelet::Credentials {
+            serving: pair.live()?,
+            client_ca_pem: self.authority.cert_pem().to_owned(),
+        })
     }
 
     fn machine(&self, name: &str) -> &Machine {
@@ -229,9 +231,9 @@ fn material(authority: &Authority, now: Timestamp) -> Result<Material> {
     let user = "kube-apiserver-kubelet-client";
     let kubelet_client = authority.issue_client(user, &["system:masters"], validity)?;
     Ok(Material {
-        serving,
+        serving: serving.live()?,
         ca_pem: authority.cert_pem().to_owned(),
-        kubelet_client: Some(kubelet_client),
+        kubelet_client: Some(kubelet_client.live()?),
         tokens: Arc::new(pki::tokens::Signer::create(ISSUER)?),
     })
 }

@@ -83,9 +83,9 @@ pub fn serve(
     credentials: &Credentials,
     tasks: &Tasks,
 ) -> anyhow::Result<()> {
-    let pair = pki::Pair { cert_pem: credentials.cert_pem.clone(), key_pem: credentials.key_pem.clone() };
-    let tls = pki::tls::server_config(&pair, Some(&credentials.client_ca_pem))
-        .context("failed to set up TLS for the node's server")?;
+    let tls =
+        pki::tls::renewable_server_config(credentials.serving.clone(), Some(&credentials.client_ca_pem))
+            .context("failed to set up TLS for the node's server")?;
     let acceptor = TlsAcceptor::from(Arc::new(tls));
     let edge = Edge { router: routes::router(server), acceptor, tasks: tasks.clone() };
     tasks.spawn("node listener", edge.accept(listener));

@@ -124,7 +124,7 @@ async fn serve(folder: &std::path::Path, tasks: &Tasks) -> Result<Server> {
     let validity = || Validity::days(Clock::system().now(), 1);
     let authority = Authority::create("bench", validity())?;
     let material = Material {
-        serving: authority.issue_server("kube-apiserver", &[San::of("127.0.0.1")], validity())?,
+        serving: authority.issue_server("kube-apiserver", &[San::of("127.0.0.1")], validity())?.live()?,
         ca_pem: authority.cert_pem().to_owned(),
         kubelet_client: None,
         tokens: Arc::new(pki::tokens::Signer::create("https://bench")?),

@@ -117,7 +117,7 @@ async fn a_renewed_certificate_is_used_at_once() {
     let authority = authority();
     let long_ago = Validity::days("2001-01-01T00:00:00Z".parse().unwrap(), 1);
     let expired = authority.issue_server("apiserver", &[San::of("127.0.0.1")], long_ago).unwrap();
-    let identity = Arc::new(ServerIdentity::new(&expired).unwrap());
+    let identity = Arc::new(Identity::new(&expired).unwrap());
     let server = renewable_server_config(identity.clone(), None).unwrap();
     let client = client_config(authority.cert_pem(), None).unwrap();
     assert!(meet(server.clone(), client.clone(), "127.0.0.1").await.is_err());
@@ -126,6 +126,18 @@ async fn a_renewed_certificate_is_used_at_once() {
     assert!(matches!(identity.replace(&mismatched), Err(Error::Tls(_))));
     identity.replace(&server_pair(&authority)).unwrap();
     assert_eq!(meet(server, client, "127.0.0.1").await, Ok(None));
+}
+
+#[tokio::test]
+async fn a_client_shows_its_renewed_certificate_at_once() {
+    let authority = authority();
+    let pair = |user: &str| authority.issue_client(user, &[], validity()).unwrap();
+    let identity = pair("before").live().unwrap();
+    let server = server_config(&server_pair(&authority), Some(authority.cert_pem())).unwrap();
+    let client = renewable_client_config(authority.cert_pem(), identity.clone()).unwrap();
+    assert_eq!(meet(server.clone(), client.clone(), "127.0.0.1").await, Ok(Some("before".to_owned())));
+    identity.replace(&pair("after")).unwrap();
+    assert_eq!(meet(server, client, "127.0.0.1").await, Ok(Some("after".to_owned())));
 }
 
 #[test]

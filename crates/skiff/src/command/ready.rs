@@ -71,7 +71,7 @@ fn connect(folder: &Folder, cluster: &Cluster) -> Result<Option<(Client, Credent
 
 /// Credentials with all rights.
 pub(crate) fn administrator(folder: &Folder, cluster: &Cluster) -> Result<Credentials> {
-    let material = Material::open(&folder.pki(), Clock::system().now())?;
+    let material = Material::open(&folder.pki(), Clock::system())?;
     let pair = material.client("admin", "kubernetes-admin", &["system:masters"])?;
     Ok(Credentials {
         server: format!("https://127.0.0.1:{}", cluster.port),
