@@ -19,6 +19,8 @@ enum Place {
     Element(&'static Field),
     /// A field of which only its name is known.
     Leaf,
+    /// A part of a value that may be any JSON.
+    Anything,
 }
 
 impl BuiltIn {
@@ -54,6 +56,7 @@ impl Schema for BuiltIn {
             },
             Place::Field(field) => of_field(field),
             Place::Leaf => Shape::Scalar(Scalar::Any),
+            Place::Anything => Shape::Unknown,
         }
     }
 
@@ -64,7 +67,7 @@ impl Schema for BuiltIn {
             return Some(Child { schema: BuiltIn(Place::Element(field)), declared: false });
         }
         let Some(type_) = self.type_here().filter(|it| !it.is_open()) else {
-            return Some(Child { schema: BuiltIn(Place::Leaf), declared: false });
+            return Some(Child { schema: BuiltIn(Place::Anything), declared: false });
         };
         let place = match type_.field(name) {
             Some(field) => Place::Field(field),
@@ -194,6 +197,16 @@ mod tests {
         check(POD, &["spec", "tolerations"], "AtomicList");
         check(("apps", "v1", "ControllerRevision"), &["data"], "Atomic");
         check(("", "v1", "PersistentVolume"), &["spec", "claimRef"], "Object");
+    }
+
+    #[test]
+    fn parts_of_any_json_may_be_any_json() {
+        let definition = ("apiextensions.k8s.io", "v1", "CustomResourceDefinition");
+        let property = ["spec", "versions", "[]", "schema", "openAPIV3Schema", "properties", "list"];
+        for part in [&["items", "properties"][..], &["items", "required"], &["default", "a", "b"]] {
+            check(definition, &[&property[..], part].concat(), "Unknown");
+        }
+        check(definition, &[&property[..], &["maxLength"]].concat(), "Scalar");
     }
 
     #[test]
