@@ -61,15 +61,21 @@ pub(crate) fn whole_seconds(now: Timestamp) -> Timestamp {
     Timestamp::from_second(now.as_second()).unwrap_or(now)
 }
 
+/// Checks that an object has the name that the URL has.
+pub(crate) fn check_name(name: &str, on_url: &str) -> Result<(), ApiError> {
+    if name == on_url {
+        return Ok(());
+    }
+    let message = format!("the name of the object ({name}) does not match the name on the URL ({on_url})");
+    Err(ApiError::bad_request(message))
+}
+
 /// Checks that a changed object is still the one that the URL names, at the version that the client has seen.
 pub(crate) fn check_identity(key: &Key, new: &Object, old: &Object) -> Result<(), ApiError> {
     let (meta, row) = (new.meta(), key.kind.row());
     let name = meta.name.as_deref().unwrap_or_default();
-    if !name.is_empty() && name != key.name {
-        return Err(ApiError::bad_request(format!(
-            "the name of the object ({name}) does not match the name on the URL ({})",
-            key.name
-        )));
+    if !name.is_empty() {
+        check_name(name, &key.name)?;
     }
     let namespace = meta.namespace.as_deref().unwrap_or_default();
     if row.namespaced() && !namespace.is_empty() && namespace != key.namespace {

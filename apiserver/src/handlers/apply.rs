@@ -75,7 +75,8 @@ fn named(mut config: Value, name: &str) -> Result<Value, ApiError> {
     let object = config.as_object_mut().ok_or_else(not_an_object)?;
     let metadata = object.entry("metadata").or_insert_with(|| Value::Object(Map::new()));
     let metadata = metadata.as_object_mut().ok_or_else(not_an_object)?;
-    metadata.entry("name").or_insert_with(|| name.into());
+    let given = metadata.entry("name").or_insert_with(|| name.into());
+    crate::metadata::check_name(given.as_str().unwrap_or_default(), name)?;
     Ok(config)
 }
 

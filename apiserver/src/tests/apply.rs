@@ -37,6 +37,17 @@ async fn what_is_applied_is_owned_and_what_is_no_longer_applied_goes() {
 }
 
 #[tokio::test]
+async fn the_name_is_the_urls() {
+    let rig = rig().await;
+    let other = json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "b" } });
+    let refused = apply(&rig, "one", &other, 400).await;
+    assert_eq!(refused["message"], "the name of the object (b) does not match the name on the URL (a)");
+    rig.refused(404, "GET", &format!("{MAPS}/b"), &Value::Null).await;
+    apply(&rig, "one", &json!({ "apiVersion": "v1", "kind": "ConfigMap" }), 201).await;
+    apply(&rig, "one", &other, 400).await;
+}
+
+#[tokio::test]
 async fn a_quantity_that_is_only_written_otherwise_is_no_change() {
     let rig = rig().await;
     let limits = json!([{ "type": "Container", "max": { "memory": "1024Mi", "cpu": "0.5" } }]);
