@@ -178,7 +178,7 @@ impl Cluster {
         serde_json::from_slice(&text).expect("it is JSON")
     }
 
-    fn kubeconfig(&self) -> PathBuf {
+    pub(super) fn kubeconfig(&self) -> PathBuf {
         self.home.join("kubeconfig")
     }
 }
