@@ -7,6 +7,7 @@
 mod cluster;
 mod crashes;
 mod docker;
+mod helm;
 mod kube_rs;
 mod lifecycle;
 mod lite;
