@@ -115,7 +115,11 @@ impl Vault {
     ) -> Result<Page, Error> {
         let mut page = self.store.range(start, end, at, limit)?;
         for record in &mut page.records {
-            record.value = self.opened(&record.key, &record.value)?;
+            let (plain, age) = self.opened(&record.key, &record.value)?;
+            if age == Age::Stale {
+                self.stale().insert(record.key.clone());
+            }
+            record.value = plain;
         }
         Ok(page)
     }
@@ -143,16 +147,15 @@ impl Vault {
         self.keys.is_some() && key.starts_with(self.prefix.as_bytes())
     }
 
-    fn opened(&self, key: &Bytes, value: &Bytes) -> Result<Bytes, Error> {
-        let Some(keys) = self.keys.as_ref().filter(|_| self.seals(key)) else { return Ok(value.clone()) };
+    fn opened(&self, key: &Bytes, value: &Bytes) -> Result<(Bytes, Age), Error> {
+        let Some(keys) = self.keys.as_ref().filter(|_| self.seals(key)) else {
+            return Ok((value.clone(), Age::Current));
+        };
         let opened = keys.open(key, value).inspect_err(|error| {
             let name = key_in(&self.prefix, key);
             tracing::error!(%error, secret = name, "a secret cannot be read");
         })?;
-        if opened.age == Age::Stale {
-            self.stale().insert(key.clone());
-        }
-        Ok(opened.plain.into())
+        Ok((opened.plain.into(), opened.age))
     }
 }
 
@@ -184,7 +187,8 @@ impl Log {
     }
 
     fn event(&self, event: &Event) -> Result<Event, Error> {
-        let opened = |value: &Bytes| self.vault.opened(&event.key, value);
+        // What the log tells of the past says nothing of how the value is kept now.
+        let opened = |value: &Bytes| self.vault.opened(&event.key, value).map(|(plain, _)| plain);
         let previous = event.previous.as_ref().map(opened).transpose()?;
         Ok(Event { value: opened(&event.value)?, previous, ..event.clone() })
     }
