@@ -1,14 +1,19 @@
 //! The HTTPS edge: listeners, TLS, one task for each connection.
 
+mod gzip;
+mod unread;
+
 use crate::audit::Peer;
 use crate::authn::Identity;
 use crate::config::Material;
 use crate::front::Front;
+use crate::respond::Response;
 use crate::server::Error;
 use access::UserInfo;
 use axum::body::Body;
 use daemon::{Tasks, clock};
-use http::Request;
+use http::header::CONNECTION;
+use http::{HeaderValue, Request, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -20,6 +25,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
+use unread::{Connection, Kept};
 
 /// How long a client may take to agree on TLS, and how long a connection may idle between two requests. The latter is
 /// longer than clients keep idle connections, so that it is not the server that closes one about to be used.
@@ -96,14 +102,7 @@ impl Edge {
         let front = self.front.clone();
         let service = service_fn(move |request: Request<Incoming>| {
             let (front, identity) = (front.clone(), identity.clone());
-            async move {
-                let mut request = request.map(Body::new);
-                request.extensions_mut().insert(Peer(peer));
-                if let Some(identity) = identity {
-                    request.extensions_mut().insert(identity);
-                }
-                Ok::<_, Infallible>(front.serve(request).await)
-            }
+            async move { Ok::<_, Infallible>(answer(&front, identity, peer, request).await) }
         });
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new()).header_read_timeout(IDLE_PATIENCE);
@@ -121,6 +120,31 @@ impl Edge {
             tracing::debug!(%error, "a connection ended early");
         }
     }
+}
+
+/// Answers one request, in the form that suits the connection.
+async fn answer(
+    front: &Front,
+    identity: Option<Identity>,
+    peer: SocketAddr,
+    request: Request<Incoming>,
+) -> Response {
+    let takes_gzip = gzip::is_taken(request.method(), request.headers());
+    let (parts, body) = request.into_parts();
+    let body = Kept::new(body);
+    let mut request = Request::from_parts(parts, Body::new(body.clone()));
+    request.extensions_mut().insert(Peer(peer));
+    if let Some(identity) = identity {
+        request.extensions_mut().insert(identity);
+    }
+    let mut response = front.serve(request).await;
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return response;
+    }
+    if body.finish().await == Connection::Ends {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    if takes_gzip { gzip::compress(response) } else { response }
 }
 
 /// Whose certificate was shown and verified. Read once for all requests of the connection.

@@ -4,6 +4,7 @@ mod admission_policies;
 mod apply;
 mod audit;
 mod bodies;
+mod connections;
 mod conversion;
 mod custom;
 mod encryption;
@@ -22,7 +23,7 @@ use axum::body::Body;
 use daemon::{Clock, Random, Tasks};
 use http::{Method, Request, StatusCode};
 use http_body_util::BodyExt;
-use pki::{Authority, Validity};
+use pki::{Authority, San, Validity};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -31,6 +32,8 @@ struct Rig {
     server: Server,
     admin: InProcess,
     tasks: Tasks,
+    /// Who signed the server's certificate.
+    ca_pem: String,
 }
 
 /// An answer, decoded.
@@ -56,7 +59,7 @@ async fn rig_with(change: impl FnOnce(&mut Config)) -> Rig {
     let authority = Authority::create("test", Validity::days(clock.now(), 1)).unwrap();
     let material = Material {
         serving: authority
-            .issue_server("localhost", &[], Validity::days(clock.now(), 1))
+            .issue_server("localhost", &[San::of("localhost")], Validity::days(clock.now(), 1))
             .unwrap()
             .live()
             .unwrap(),
@@ -71,7 +74,7 @@ async fn rig_with(change: impl FnOnce(&mut Config)) -> Rig {
     let tasks = Tasks::new();
     let server = start(config, material, tasks.clone()).await.unwrap();
     let admin = server.service(UserInfo::administrator("admin"));
-    let rig = Rig { server, admin, tasks };
+    let rig = Rig { server, admin, tasks, ca_pem: authority.cert_pem().to_owned() };
     rig.ok("POST", "/api/v1/namespaces/default/serviceaccounts", &account("default")).await;
     rig
 }
