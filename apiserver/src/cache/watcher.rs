@@ -25,6 +25,10 @@ const INITIAL_BATCH: usize = 500;
 /// How often a quiet watch says how far it is.
 const BOOKMARK_EVERY: Duration = Duration::from_secs(50);
 
+/// How long a watcher that has just looked at changes leaves further ones to gather. The first change after a pause is told
+/// at once; in a storm, a hundred watchers then cost hundreds of writes in a second and not a hundred for each change.
+const PACE: Duration = Duration::from_millis(2);
+
 /// What a watcher is told.
 #[derive(Clone, Debug)]
 pub(crate) enum Signal {
@@ -87,6 +91,8 @@ pub(crate) struct Watcher {
     changed: watch::Receiver<u64>,
     deadline: Instant,
     next_bookmark: Instant,
+    /// Not before this moment are changes looked at.
+    next_look: Instant,
     shutdown: CancellationToken,
     ended: bool,
 }
@@ -122,6 +128,7 @@ impl Watcher {
             changed,
             deadline: now + Duration::from_secs(3600),
             next_bookmark: now + BOOKMARK_EVERY,
+            next_look: now,
             shutdown,
             ended: false,
         };
@@ -222,6 +229,8 @@ impl Watcher {
             let log = self.log.drain(..).map(Arc::new).collect();
             return self.told(log).await;
         }
+        clock::sleep_until(self.next_look).await;
+        self.next_look = clock::instant() + PACE;
         let seen = self.caches.seen();
         let Ok(changes) = self.cached.changes_after(self.cursor) else {
             self.ended = true;
