@@ -8,6 +8,7 @@ use api::selector::Labels;
 use api::strategy::SelectableField;
 use api::{Kind, Object, Resource};
 use bytes::Bytes;
+use memchr::memchr2;
 use serde::Deserialize;
 use std::sync::{Arc, OnceLock};
 
@@ -131,8 +132,7 @@ struct Selectable {
 fn selectable_of(kind: Kind, key: &str, json: &[u8]) -> Selectable {
     let strategy = kind.row().strategy;
     if strategy.field_names().is_empty() {
-        let labels = serde_json::from_slice::<Light>(json).map(|it| it.metadata.labels);
-        return Selectable { labels: labels.unwrap_or_default().map(Box::new), ..Selectable::default() };
+        return Selectable { labels: labels_of(json).map(Box::new), ..Selectable::default() };
     }
     match kind.decode(json) {
         Ok(object) => Selectable {
@@ -147,15 +147,14 @@ fn selectable_of(kind: Kind, key: &str, json: &[u8]) -> Selectable {
     }
 }
 
-#[derive(Default, Deserialize)]
-struct Light {
-    #[serde(default)]
-    metadata: LightMeta,
-}
-
-#[derive(Default, Deserialize)]
-struct LightMeta {
-    labels: Option<Labels>,
+/// The labels, for which only the metadata is read.
+fn labels_of(json: &[u8]) -> Option<Labels> {
+    #[derive(Deserialize)]
+    struct Light {
+        labels: Option<Labels>,
+    }
+    let metadata = json.get(metadata_at(json)? - 1..)?;
+    serde_json::Deserializer::from_slice(metadata).into_iter::<Light>().next()?.ok()?.labels
 }
 
 /// Puts the resourceVersion into an object that has none, as the first field of its metadata. The text must be JSON
@@ -212,7 +211,7 @@ fn metadata_at(json: &[u8]) -> Option<usize> {
 /// The closing quote of the string whose first character is at `from`.
 fn string_end(json: &[u8], mut from: usize) -> Option<usize> {
     loop {
-        let next = from + json.get(from..)?.iter().position(|it| matches!(it, b'"' | b'\\'))?;
+        let next = from + memchr2(b'"', b'\\', json.get(from..)?)?;
         if json[next] == b'"' {
             return Some(next);
         }
