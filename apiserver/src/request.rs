@@ -88,7 +88,13 @@ pub(crate) fn route(method: &Method, path: &str, query: &Query) -> Route {
         rest => (false, rest),
     };
     let place = Place::of(rest);
-    match verb_of(method, watching || query.is_true("watch"), place.name.is_empty()) {
+    let verb = match (watching, method.as_str()) {
+        // Below the old prefix everything is watched, single objects too, and nothing else can be done.
+        (true, "GET" | "HEAD") => Some(Verb::Watch),
+        (true, _) => None,
+        (false, _) => verb_of(method, query.is_true("watch"), place.name.is_empty()),
+    };
+    match verb {
         None => Route::NotAllowed,
         Some(verb) => Route::Resource(ResourcePath {
             verb,
@@ -230,6 +236,8 @@ mod tests {
         check("GET /api/v1/pods", "list /v1/pods |||");
         check("GET /api/v1/pods?watch=1", "watch /v1/pods |||");
         check("GET /api/v1/watch/namespaces/a/pods", "watch /v1/pods a|||");
+        check("GET /api/v1/watch/namespaces/a/pods/b", "watch /v1/pods a|b||");
+        check("DELETE /api/v1/watch/namespaces/a/pods", "not allowed");
         check("GET /api/v1/namespaces/a/pods/b", "get /v1/pods a|b||");
         check("PUT /api/v1/namespaces/a/pods/b/status", "update /v1/pods a|b|status|");
         check("GET /api/v1/namespaces/a/pods/b/proxy/x/y%20z", "get /v1/pods a|b|proxy|/x/y%20z");
