@@ -74,9 +74,14 @@ pub(crate) fn check_name(name: &str, on_url: &str) -> Result<(), ApiError> {
 pub(crate) fn check_identity(key: &Key, new: &Object, old: &Object) -> Result<(), ApiError> {
     let (meta, row) = (new.meta(), key.kind.row());
     let name = meta.name.as_deref().unwrap_or_default();
-    if !name.is_empty() {
-        check_name(name, &key.name)?;
+    if name.is_empty() {
+        let message = format!(
+            "the name of the object ({} based on URL) was undeterminable: name must be provided",
+            key.name
+        );
+        return Err(ApiError::bad_request(message));
     }
+    check_name(name, &key.name)?;
     let namespace = meta.namespace.as_deref().unwrap_or_default();
     if row.namespaced() && !namespace.is_empty() && namespace != key.namespace {
         return Err(elsewhere());

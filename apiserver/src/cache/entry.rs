@@ -6,7 +6,7 @@
 use api::k8s::api::core::v1::{Node, Pod};
 use api::selector::Labels;
 use api::strategy::SelectableField;
-use api::{Kind, Object, Resource};
+use api::{ApiError, Kind, Object, Resource};
 use bytes::Bytes;
 use memchr::memchr2;
 use serde::Deserialize;
@@ -206,6 +206,37 @@ fn metadata_at(json: &[u8]) -> Option<usize> {
         at += 1;
     }
     None
+}
+
+/// The deepest nesting that is stored: what is stored must be readable, also as a part of lists and events.
+pub(crate) const DEEPEST: usize = 100;
+
+/// Refuses what is nested deeper than can be stored, with everything that the server has added to it.
+pub(crate) fn check_depth(json: &[u8]) -> Result<(), ApiError> {
+    let depth = depth_of(json);
+    if depth <= DEEPEST {
+        return Ok(());
+    }
+    let message = format!("the object is nested {depth} levels deep, and at most {DEEPEST} can be stored");
+    Err(ApiError::bad_request(message))
+}
+
+/// How deep objects and lists are nested.
+fn depth_of(json: &[u8]) -> usize {
+    let (mut at, mut depth, mut deepest) = (0, 0_usize, 0);
+    while let Some(byte) = json.get(at) {
+        match byte {
+            b'{' | b'[' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            b'"' => at = string_end(json, at + 1).unwrap_or(json.len()),
+            _ => {}
+        }
+        at += 1;
+    }
+    deepest
 }
 
 /// The closing quote of the string whose first character is at `from`.

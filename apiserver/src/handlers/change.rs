@@ -7,7 +7,7 @@
 use super::present::Present;
 use crate::admission::quota::{self, Charges};
 use crate::admission::{Attempt, Operation, Options};
-use crate::cache::entry::Entry;
+use crate::cache::entry::{Entry, check_depth};
 use crate::metadata;
 use crate::notes::Notes;
 use crate::ownership::{self, Manager, Writing};
@@ -171,7 +171,9 @@ async fn plan(state: &State, target: &Target<'_>, mut draft: Draft) -> Result<Ne
     let charges = quota::charges(state, &draft.attempt(target))?;
     let mut stored = versions::object(state, target.kind.stored(), draft.new).await?;
     stored.meta_mut().resource_version = None;
-    Ok(Next::Write(Write { stored: stored.to_json().into(), charges, removes }))
+    let stored: Bytes = stored.to_json().into();
+    check_depth(&stored)?;
+    Ok(Next::Write(Write { stored, charges, removes }))
 }
 
 /// Gives the new object what the edit may not change.

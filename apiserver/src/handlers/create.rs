@@ -8,7 +8,7 @@ use super::change::{new_key, storage_error};
 use crate::admission::quota::{self, Charges};
 use crate::admission::{Attempt, Operation, Options};
 use crate::allocate::Reservation;
-use crate::cache::entry::Entry;
+use crate::cache::entry::{Entry, check_depth};
 use crate::metadata;
 use crate::notes::Notes;
 use crate::options::WriteOptions;
@@ -196,6 +196,7 @@ async fn store(
     // Only who shares a quota may have to look again.
     let mut copy = (!charges.is_empty()).then(|| object.clone());
     let stored = versions::object(state, request.kind.stored(), object).await?.to_json();
+    check_depth(&stored)?;
     if request.dry_run {
         return Ok((stored, taken(state, key).await?));
     }

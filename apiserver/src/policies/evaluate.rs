@@ -69,7 +69,7 @@ impl<'a> Scope<'a> {
 
     fn value(&mut self, expression: &Expression) -> Result<Value, String> {
         let mut budget = self.budget;
-        let result = expression.evaluate(&self.bindings(), self.rights, &mut budget);
+        let result = daemon::aside(|| expression.evaluate(&self.bindings(), self.rights, &mut budget));
         self.budget = budget;
         result.map_err(|error| self.explained(expression, error))
     }

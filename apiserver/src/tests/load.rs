@@ -2,8 +2,10 @@
 
 use super::{MAPS, map, rig, rig_with, send};
 use crate::UserInfo;
+use daemon::clock;
 use futures::future::join_all;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// Waits a few seconds for a revision that does not come.
 const SLOW: &str = "/api/v1/namespaces/default/configmaps?resourceVersion=999999";
@@ -46,6 +48,53 @@ async fn a_request_takes_no_longer_than_it_may() {
     let message = rig.refused(400, "GET", &format!("{MAPS}?timeout=soon"), &Value::Null).await;
     assert!(message.contains("invalid timeout specified in the request URL"), "{message}");
     rig.ok("GET", &format!("{MAPS}?timeout=1m30s"), &Value::Null).await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_again_is_not_stored() {
+    let rig = rig().await;
+    let definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+    let schema = json!({ "type": "object", "x-kubernetes-preserve-unknown-fields": true });
+    let version =
+        json!({ "name": "v1", "served": true, "storage": true, "schema": { "openAPIV3Schema": schema } });
+    let definition = json!({
+        "metadata": { "name": "frees.x.io" },
+        "spec": {
+            "group": "x.io", "scope": "Namespaced", "versions": [version],
+            "names": { "plural": "frees", "kind": "Free" },
+        },
+    });
+    rig.ok("POST", definitions, &definition).await;
+    let frees = "/apis/x.io/v1/namespaces/default/frees";
+    while rig.send("GET", frees, &Value::Null).await.status != 200 {
+        clock::sleep(Duration::from_millis(10)).await;
+    }
+    let free = |name: &str, depth: usize| {
+        let spec = format!("{}1{}", r#"{"a":"#.repeat(depth), "}".repeat(depth));
+        let spec: Value = serde_json::from_str(&spec).unwrap();
+        json!({ "apiVersion": "x.io/v1", "kind": "Free", "metadata": { "name": name }, "spec": spec })
+    };
+    for depth in [100, 110, 122] {
+        let message = rig.refused(400, "POST", frees, &free("deep", depth)).await;
+        assert!(message.contains("can be stored") || message.contains("recursion limit"), "{message}");
+    }
+    rig.ok("POST", frees, &free("a", 80)).await;
+    let patched = rig.merge(&format!("{frees}/a"), &json!({ "spec": free("a", 110)["spec"] })).await;
+    assert_eq!(patched.status, 400, "{}", patched.text);
+    let patched = rig.merge(&format!("{frees}/a"), &json!({ "metadata": { "labels": { "a": "b" } } })).await;
+    assert_eq!(patched.status, 200, "{}", patched.text);
+    rig.ok("DELETE", &format!("{frees}/a"), &Value::Null).await;
+}
+
+#[tokio::test]
+async fn an_update_names_its_object() {
+    let rig = rig().await;
+    let mut wanted = map("a");
+    wanted["data"] = json!({ "a": "1" });
+    rig.ok("POST", MAPS, &wanted).await;
+    let message = rig.refused(400, "PUT", &format!("{MAPS}/a"), &json!({})).await;
+    assert_eq!(message, "the name of the object (a based on URL) was undeterminable: name must be provided");
+    assert_eq!(rig.ok("GET", &format!("{MAPS}/a"), &Value::Null).await["data"], json!({ "a": "1" }));
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@
 //! This crate refuses to know Kubernetes: no kinds, no API paths, no HTTP. What it counts is named by those who count.
 
 pub mod args;
+mod aside;
 mod chain;
 pub mod clock;
 mod heap;
@@ -17,6 +18,7 @@ mod run;
 pub mod signal;
 pub mod tasks;
 
+pub use aside::aside;
 pub use chain::chain;
 pub use clock::Clock;
 pub use random::Random;

@@ -49,6 +49,10 @@ where
     }
 }
 
+/// Room for what is nested: documents, schemas and expressions are walked by recursion, in debug builds with large frames.
+/// Only what is used of it takes memory.
+const STACK: usize = 16 << 20;
+
 fn try_run<F, Fut>(options: Options, start: F) -> anyhow::Result<ExitCode>
 where
     F: FnOnce(Tasks) -> Fut,
@@ -58,6 +62,7 @@ where
     heap::use_small_pages();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(options.workers.max(1))
+        .thread_stack_size(STACK)
         .enable_all()
         .build()
         .context("failed to start the async runtime")?;

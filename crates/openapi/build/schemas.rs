@@ -99,6 +99,12 @@ fn reshape_properties(object: &mut Map<String, Value>) {
         .and_then(Value::as_array)
         .map(|names| names.iter().filter_map(|name| name.as_str().map(Into::into)).collect())
         .unwrap_or_default();
+    // The types always have metadata; upstream's schemas never ask for it.
+    let asked: Vec<&String> = required.iter().filter(|name| *name != "metadata").collect();
+    match asked.is_empty() {
+        true => drop(object.remove("required")),
+        false => drop(object.insert("required".into(), json!(asked))),
+    }
     let Some(Value::Object(properties)) = object.get_mut("properties") else { return };
     for (name, property) in properties {
         reshape_value(property);

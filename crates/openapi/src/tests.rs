@@ -142,6 +142,8 @@ fn schemas_carry_what_kubectl_reads() {
     let schema = |name: &str| document["components"]["schemas"][format!("io.k8s.api.{name}")].clone();
     let gvk = json!([{ "group": "apps", "version": "v1", "kind": "Deployment" }]);
     assert_eq!(schema("apps.v1.Deployment")["x-kubernetes-group-version-kind"], gvk);
+    assert_eq!(schema("core.v1.PodTemplateSpec")["required"], json!(null), "metadata is never asked for");
+    assert_eq!(schema("core.v1.PodSpec")["required"], json!(["containers"]));
     let containers = &schema("core.v1.PodSpec")["properties"]["containers"];
     assert_eq!(containers["x-kubernetes-patch-strategy"], "merge");
     assert_eq!(containers["x-kubernetes-patch-merge-key"], "name");

@@ -170,6 +170,11 @@ impl Structural {
         Ok(root)
     }
 
+    /// Whether there are rules in CEL anywhere, which can take long.
+    pub fn has_rules(&self) -> bool {
+        self.has_rules
+    }
+
     /// The schema without its rules.
     pub(crate) fn structure(props: &JSONSchemaProps) -> Result<Self, Error> {
         Self::compile_at(props, 0)

@@ -115,7 +115,7 @@ fn definition_names(errors: &mut Errors, path: &Path, definition: &CustomResourc
 
 /// What is wrong with a change of a CustomResourceDefinition.
 pub fn definition_update(new: &CustomResourceDefinition, old: &CustomResourceDefinition) -> Errors {
-    let (mut errors, path) = (Errors::new(), Path::new("spec"));
+    let (mut errors, path) = (stored_versions(new), Path::new("spec"));
     let (new, old) = (&new.spec, &old.spec);
     for (name, new, old) in [("group", &new.group, &old.group), ("scope", &new.scope, &old.scope)] {
         crate::validation::common::immutable(&mut errors, &path.child(name), new, old);
@@ -127,6 +127,21 @@ pub fn definition_update(new: &CustomResourceDefinition, old: &CustomResourceDef
         crate::validation::common::immutable(&mut errors, &path.child(name), new, old);
     }
     errors
+}
+
+/// A version in which objects may be stored has to stay.
+fn stored_versions(definition: &CustomResourceDefinition) -> Errors {
+    let stored = definition.status.iter().flat_map(|it| it.stored_versions.iter().flatten()).enumerate();
+    let gone = stored.filter(|(_, name)| !definition.spec.versions.iter().any(|it| it.name == **name));
+    let error = |(index, name): (usize, &String)| {
+        let why = format!(
+            "missing from spec.versions; {name} was previously a storage version, and must remain in spec.versions \
+             until a storage migration ensures no data remains persisted in {name} and removes {name} from \
+             status.storedVersions"
+        );
+        Error::invalid(&Path::new("status").child("storedVersions").index(index), name.as_str(), why)
+    };
+    gone.map(error).collect()
 }
 
 /// What both kinds of webhook have.
