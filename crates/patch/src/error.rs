@@ -4,7 +4,7 @@ use std::fmt::{Display, Formatter, Result};
 
 use serde_json::{Map, Value};
 
-use crate::json::{MAX_COPIED_BYTES, MAX_OPERATIONS};
+use crate::json::{MAX_COPIED_BYTES, MAX_DEPTH, MAX_OPERATIONS};
 
 /// Why a patch was not applied.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +21,9 @@ pub enum Error {
     /// Copies that would grow the document without bound.
     #[error("the copy operations of the JSON patch add more than {MAX_COPIED_BYTES} bytes")]
     CopiesTooLarge,
+    /// Moves and copies into each other that would nest without bound.
+    #[error("the JSON patch nests the document deeper than {MAX_DEPTH} levels")]
+    TooDeep,
     /// An operation failed: a path that does not exist, or a test that does not hold.
     #[error("the JSON patch does not apply")]
     Operation(#[source] json_patch::PatchError),
@@ -121,7 +124,9 @@ impl Error {
             | Error::RetainKeysFormat
             | Error::ElementOrderFormat => Class::Malformed,
             Error::TooManyOperations(_) => Class::TooLarge,
-            Error::CopiesTooLarge | Error::Operation(_) | Error::ListOfLists => Class::DoesNotApply,
+            Error::CopiesTooLarge | Error::TooDeep | Error::Operation(_) | Error::ListOfLists => {
+                Class::DoesNotApply
+            }
             Error::UnknownDirective { .. }
             | Error::MergeInList
             | Error::OrderMismatch { .. }

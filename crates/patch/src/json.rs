@@ -12,6 +12,10 @@ pub const MAX_OPERATIONS: usize = 10_000;
 /// document.
 pub const MAX_COPIED_BYTES: usize = 3 << 20;
 
+/// Levels of lists and objects that a patched document may have, which are as many as one that is sent may have. Moves
+/// could nest without bound, and whoever walks the document next would run out of stack.
+pub const MAX_DEPTH: usize = 127;
+
 /// Applies an RFC 6902 patch: all of it, or nothing.
 pub fn json_patch(doc: &Value, patch: &[u8]) -> Result<Value, Error> {
     let Patch(operations) = serde_json::from_slice(patch).map_err(Error::Decode)?;
@@ -21,6 +25,7 @@ pub fn json_patch(doc: &Value, patch: &[u8]) -> Result<Value, Error> {
     let mut doc = doc.clone();
     let mut copied = 0;
     for operation in &operations {
+        check_depth(&doc, operation)?;
         copied += copied_bytes(&doc, operation);
         if copied > MAX_COPIED_BYTES {
             return Err(Error::CopiesTooLarge);
@@ -33,6 +38,33 @@ pub fn json_patch(doc: &Value, patch: &[u8]) -> Result<Value, Error> {
 fn copied_bytes(doc: &Value, operation: &PatchOperation) -> usize {
     let PatchOperation::Copy(copy) = operation else { return 0 };
     doc.pointer(copy.from.as_str()).map_or(0, |value| value.to_string().len())
+}
+
+/// Refuses what would put a value deeper than documents may be.
+fn check_depth(doc: &Value, operation: &PatchOperation) -> Result<(), Error> {
+    let (path, value) = match operation {
+        PatchOperation::Add(add) => (&add.path, Some(&add.value)),
+        PatchOperation::Replace(replace) => (&replace.path, Some(&replace.value)),
+        PatchOperation::Move(from) => (&from.path, doc.pointer(from.from.as_str())),
+        PatchOperation::Copy(copy) => (&copy.path, doc.pointer(copy.from.as_str())),
+        PatchOperation::Remove(_) | PatchOperation::Test(_) => return Ok(()),
+    };
+    let levels = MAX_DEPTH.checked_sub(path.count());
+    match (levels, value) {
+        (_, None) => Ok(()),
+        (Some(levels), Some(value)) if fits(value, levels) => Ok(()),
+        _ => Err(Error::TooDeep),
+    }
+}
+
+/// Whether a value has no more levels of lists and objects than that.
+fn fits(value: &Value, levels: usize) -> bool {
+    match (value, levels.checked_sub(1)) {
+        (Value::Array(_) | Value::Object(_), None) => false,
+        (Value::Array(items), Some(below)) => items.iter().all(|item| fits(item, below)),
+        (Value::Object(fields), Some(below)) => fields.values().all(|value| fits(value, below)),
+        _ => true,
+    }
 }
 
 /// Applies an RFC 7386 patch. The patch must be an object, since no object of the API may become anything else.
@@ -93,6 +125,19 @@ mod tests {
     fn copies_cannot_double_without_end() {
         let grow = json!({ "op": "copy", "from": "/a", "path": "/a/-" });
         check(json!({ "a": ["0123456789"] }), json!(vec![grow; 60]), Err(Class::DoesNotApply));
+    }
+
+    /// Each round nests the document a hundred levels deeper; all rounds together are a body that the server reads.
+    #[test]
+    fn moves_cannot_nest_without_end() {
+        let nest = (1..100).fold(json!({}), |below, _| json!({ "d": below }));
+        let round = [
+            json!({ "op": "add", "path": "/n", "value": nest }),
+            json!({ "op": "move", "from": "/doc", "path": format!("/n{}", "/d".repeat(100)) }),
+            json!({ "op": "move", "from": "/n", "path": "/doc" }),
+        ];
+        let rounds = round.iter().cycle().take(MAX_OPERATIONS).cloned().collect();
+        check(json!({ "doc": 1 }), rounds, Err(Class::DoesNotApply));
     }
 
     #[test]

@@ -9,5 +9,5 @@ mod json;
 mod strategic;
 
 pub use error::{Class, Error};
-pub use json::{MAX_COPIED_BYTES, MAX_OPERATIONS, json_patch, merge_patch};
+pub use json::{MAX_COPIED_BYTES, MAX_DEPTH, MAX_OPERATIONS, json_patch, merge_patch};
 pub use strategic::strategic_merge;
