@@ -9,8 +9,15 @@ use std::collections::{HashMap, HashSet};
 /// How many nodes a text may unfold to. A cluster's largest manifests have some hundred thousand.
 const MOST_NODES: usize = 2_000_000;
 
+/// How many bytes of a text count as a node of its own, for an alias copies them too.
+const BYTES_PER_NODE: usize = 64;
+
+/// How deep lists and mappings may nest: as deep as in JSON, so that what is read here can be stored as JSON.
+const MOST_LEVELS: usize = 127;
+
 pub(super) fn documents(text: &str) -> Result<Vec<Value>, Error> {
-    let mut composer = Composer { events: Parser::new_from_str(text), anchors: HashMap::new(), nodes: 0 };
+    let mut composer =
+        Composer { events: Parser::new_from_str(text), anchors: HashMap::new(), nodes: 0, level: 0 };
     let mut documents = Vec::new();
     while let Some((event, span)) = composer.next()? {
         match event {
@@ -24,16 +31,19 @@ pub(super) fn documents(text: &str) -> Result<Vec<Value>, Error> {
     Ok(documents)
 }
 
-/// A finished node under an anchor, and how many nodes it holds.
+/// A finished node under an anchor, how many nodes it holds and how many levels.
 struct Anchored {
     value: Value,
     nodes: usize,
+    levels: usize,
 }
 
 struct Composer<'a> {
     events: Parser<'a, StrInput<'a>>,
     anchors: HashMap<usize, Anchored>,
     nodes: usize,
+    /// How many lists and mappings are open.
+    level: usize,
 }
 
 impl<'a> Composer<'a> {
@@ -60,27 +70,51 @@ impl<'a> Composer<'a> {
         if self.nodes > MOST_NODES { Err(Error::Bomb) } else { Ok(()) }
     }
 
+    /// Whether so many levels more may open here.
+    fn descend(&self, levels: usize, span: &Span) -> Result<(), Error> {
+        if self.level + levels > MOST_LEVELS {
+            return Err(syntax(span, &format!("nested deeper than {MOST_LEVELS} levels")));
+        }
+        Ok(())
+    }
+
+    /// Reads what is inside of a list or mapping.
+    fn inside(
+        &mut self,
+        start: &Span,
+        read: impl FnOnce(&mut Self) -> Result<Value, Error>,
+    ) -> Result<Value, Error> {
+        self.descend(1, start)?;
+        self.level += 1;
+        let value = read(self)?;
+        self.level -= 1;
+        Ok(value)
+    }
+
     fn node(&mut self, event: Event<'a>, span: &Span) -> Result<Value, Error> {
         let before = self.nodes;
         self.count(1)?;
         let (anchor, value) = match event {
             Event::Alias(id) => return self.alias(id, span),
             Event::Scalar(text, style, anchor, tag) => {
+                self.count(text.len() / BYTES_PER_NODE)?;
                 (anchor, scalar_of(&text, style, tag.as_deref(), span)?)
             }
-            Event::SequenceStart(_, anchor, _) => (anchor, self.sequence(span)?),
-            Event::MappingStart(_, anchor, _) => (anchor, self.mapping(span)?),
+            Event::SequenceStart(_, anchor, _) => (anchor, self.inside(span, |it| it.sequence(span))?),
+            Event::MappingStart(_, anchor, _) => (anchor, self.inside(span, |it| it.mapping(span))?),
             _ => return Err(syntax(span, "a value was expected")),
         };
         if anchor != 0 {
-            self.anchors.insert(anchor, Anchored { value: value.clone(), nodes: self.nodes - before });
+            let (nodes, levels) = (self.nodes - before, levels_of(&value));
+            self.anchors.insert(anchor, Anchored { value: value.clone(), nodes, levels });
         }
         Ok(value)
     }
 
     fn alias(&mut self, id: usize, span: &Span) -> Result<Value, Error> {
-        let found = self.anchors.get(&id).map(|it| it.nodes);
-        let nodes = found.ok_or_else(|| syntax(span, "an anchor's value contains itself"))?;
+        let found = self.anchors.get(&id).map(|it| (it.nodes, it.levels));
+        let (nodes, levels) = found.ok_or_else(|| syntax(span, "an anchor's value contains itself"))?;
+        self.descend(levels, span)?;
         self.count(nodes)?;
         Ok(self.anchors[&id].value.clone())
     }
@@ -122,6 +156,15 @@ impl<'a> Composer<'a> {
             map.entry(key).or_insert(value);
         }
         Ok(Value::Object(map))
+    }
+}
+
+/// How many lists and mappings are inside each other.
+fn levels_of(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(levels_of).max().unwrap_or_default(),
+        Value::Object(map) => 1 + map.values().map(levels_of).max().unwrap_or_default(),
+        _ => 0,
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Start at [`documents`] and [`to_string`]. The syntax is read by granit-parser; what a scalar means is decided here,
 //! by the rules of YAML 1.1 that kubectl's library follows: `0644` is 420, `on` is true, `<<` merges, timestamps stay
-//! text. Keys that stand twice are refused, as are documents that explode through aliases.
+//! text. Keys that stand twice are refused, as are documents that explode through aliases or nest deeper than JSON may.
 
 mod compose;
 mod emit;
