@@ -139,10 +139,13 @@ fn parse_requirement(text: &str) -> Result<Requirement, ParseError> {
     if let Some((key, value)) = text.split_once("==").or_else(|| text.split_once('=')) {
         return make(key, Test::In(vec![checked_value(value)?]));
     }
+    if let Some(requirement) = comparison(text) {
+        return requirement;
+    }
     let mut words = text.splitn(2, char::is_whitespace);
     let key = words.next().unwrap_or_default();
     match words.next().map(str::trim) {
-        None | Some("") => comparison(text).unwrap_or_else(|| make(text, Test::Exists)),
+        None | Some("") => make(text, Test::Exists),
         Some(rest) => make(key, set_test(rest)?),
     }
 }
@@ -316,6 +319,7 @@ mod tests {
         check("!a", "a=b", false);
         check("app.kubernetes.io/name=x", "app.kubernetes.io/name=x", true);
         check("n>3", "n=4", true);
+        check("n < 3, n > 1", "n=4", false);
     }
 
     #[test]
