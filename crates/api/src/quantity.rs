@@ -199,7 +199,8 @@ fn scale_of(suffix: &str) -> Result<(i128, i128), ParseError> {
             let exponent: i32 =
                 exponent.strip_prefix(['e', 'E']).ok_or(ParseError)?.parse().map_err(|_| ParseError)?;
             match exponent {
-                -27..0 => Ok((NANO, 10_i128.pow(exponent.unsigned_abs()))),
+                -27..-9 => Ok((1, 10_i128.pow(exponent.unsigned_abs() - 9))),
+                -9..0 => Ok((10_i128.pow(9 - exponent.unsigned_abs()), 1)),
                 0..=18 => Ok((NANO * 10_i128.pow(exponent.unsigned_abs()), 1)),
                 _ => Err(ParseError),
             }
@@ -231,6 +232,8 @@ mod tests {
         check("0", "0");
         check("-1", "-1");
         check("0.1Gi", "107374182400m");
+        check("200000000000000000000000000001e-9", "200000000000000000000000000001e-9");
+        check("1e-27", "1e-9");
     }
 
     #[test]
