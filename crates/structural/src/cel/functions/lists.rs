@@ -182,16 +182,30 @@ fn slice<'a>(_: &Meter, args: &[Val<'a>]) -> Outcome<'a> {
 }
 
 fn sort<'a>(meter: &Meter, args: &[Val<'a>]) -> Outcome<'a> {
-    let mut items = items(args, 0);
-    let mut failed = None;
-    items.sort_by(|one, two| match compare(meter, one, two) {
-        Ok(order) => order.unwrap_or(Ordering::Equal),
-        Err(error) => {
-            failed.get_or_insert(error);
-            Ordering::Equal
+    Ok(Val::list(sorted(meter, items(args, 0))?))
+}
+
+/// Merges sorted halves. The standard library's sort panics over values without a total order, such as a list with
+/// something that is not a number, and cannot stop at an error.
+fn sorted<'a>(meter: &Meter, mut left: Vec<Val<'a>>) -> Result<Vec<Val<'a>>, EvalError> {
+    let right = left.split_off(left.len() / 2);
+    if left.is_empty() {
+        return Ok(right);
+    }
+    let (left, right) = (sorted(meter, left)?, sorted(meter, right)?);
+    let mut merged = Vec::with_capacity(left.len() + right.len());
+    let mut left = left.into_iter().peekable();
+    for item in right {
+        while let Some(other) = left.peek() {
+            if compare(meter, other, &item)? == Some(Ordering::Greater) {
+                break;
+            }
+            merged.extend(left.next());
         }
-    });
-    failed.map_or_else(|| Ok(Val::list(items)), Err)
+        merged.push(item);
+    }
+    merged.extend(left);
+    Ok(merged)
 }
 
 fn flatten<'a>(meter: &Meter, args: &[Val<'a>], depth: i64) -> Outcome<'a> {
