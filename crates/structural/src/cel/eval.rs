@@ -58,7 +58,11 @@ impl<'a> Eval<'a, '_> {
             Kind::Uint(it) => Ok(Val::Uint(*it)),
             Kind::Double(it) => Ok(Val::Double(*it)),
             Kind::String(text) => Ok(Val::borrowed(text)),
-            Kind::Bytes(bytes) => Ok(Val::Bytes(bytes.as_slice().into())),
+            Kind::Bytes(bytes) => {
+                // They are copied, each time that a loop comes by.
+                self.meter.text(bytes.len())?;
+                Ok(Val::Bytes(bytes.as_slice().into()))
+            }
             Kind::Ident(name) => self.variable(name),
             Kind::Select { of, field, optional } => {
                 let of = self.eval(of)?;
