@@ -462,4 +462,95 @@ proptest! {
         }
         let _ = crate::Pattern::compile(&source).map(|it| it.is_match("abc"));
     }
+
+    #[test]
+    fn no_schema_and_no_value_panics(schema in any_props(), old in any_value(), mut value in any_value()) {
+        let props = serde_json::from_value(schema.clone());
+        prop_assume!(props.is_ok());
+        let definition = json!({"metadata": {}, "spec": {"group": "g", "names": {"kind": "K", "plural": "k"}, "scope": "Cluster",
+            "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": schema}}]}});
+        crate::check(&serde_json::from_value(definition).expect("it is a definition"));
+        let Ok(schema) = Structural::compile(&props.expect("it is a schema")) else { return Ok(()) };
+        errors(&schema, &value, Some(&old));
+        schema.apply_defaults(&mut value);
+        let once = value.clone();
+        schema.apply_defaults(&mut value);
+        prop_assert_eq!(&once, &value);
+        schema.prune(&mut value);
+        let once = value.clone();
+        prop_assert!(schema.prune(&mut value).is_empty());
+        prop_assert_eq!(&once, &value);
+        prop_assert_eq!(errors(&schema, &value, None), errors(&schema, &once, None));
+    }
+}
+
+/// Schemas with all that a schema can say, most of them not structural.
+fn any_props() -> impl Strategy<Value = Value> {
+    let kind =
+        prop::sample::select(vec!["object", "object", "array", "string", "integer", "number", "boolean", ""]);
+    let said = prop::sample::subsequence(sayings(), 0..4);
+    let plain = (kind, said).prop_map(|(kind, said)| {
+        let mut schema = json!({"type": kind});
+        for part in said {
+            schema.as_object_mut().expect("an object").extend(part.as_object().expect("an object").clone());
+        }
+        schema
+    });
+    plain.clone().prop_recursive(3, 12, 3, move |inner| {
+        let word = prop::sample::select(vec![
+            "items",
+            "additionalProperties",
+            "not",
+            "allOf",
+            "anyOf",
+            "oneOf",
+            "properties",
+            "properties",
+        ]);
+        (plain.clone(), word, prop::collection::btree_map("[a-d]", inner, 1..4)).prop_map(
+            |(mut schema, word, below)| {
+                schema[word] = match word {
+                    "properties" => json!(below),
+                    "allOf" | "anyOf" | "oneOf" => below.into_values().collect(),
+                    _ => below.into_values().next().expect("one at least"),
+                };
+                schema
+            },
+        )
+    })
+}
+
+/// What a schema may say beside its type.
+fn sayings() -> Vec<Value> {
+    vec![
+        json!({"multipleOf": 0}),
+        json!({"multipleOf": 0.5}),
+        json!({"multipleOf": -1e300}),
+        json!({"minimum": 1, "exclusiveMinimum": true}),
+        json!({"maximum": -1e308}),
+        json!({"pattern": "^[a-b]+$"}),
+        json!({"pattern": "("}),
+        json!({"format": "date-time"}),
+        json!({"format": "int32"}),
+        json!({"format": "byte"}),
+        json!({"minLength": -1, "maxLength": 1}),
+        json!({"maxItems": 0}),
+        json!({"uniqueItems": true}),
+        json!({"minProperties": 2}),
+        json!({"required": ["a", "z"]}),
+        json!({"enum": ["a", 1, null]}),
+        json!({"nullable": true}),
+        json!({"default": {"a": [null]}}),
+        json!({"default": null}),
+        json!({"default": "a"}),
+        json!({"x-kubernetes-preserve-unknown-fields": true}),
+        json!({"x-kubernetes-embedded-resource": true}),
+        json!({"x-kubernetes-int-or-string": true}),
+        json!({"x-kubernetes-list-type": "set"}),
+        json!({"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["a", "b"]}),
+        json!({"x-kubernetes-map-type": "atomic"}),
+        json!({"x-kubernetes-validations": [{"rule": "self == oldSelf", "messageExpression": "string(self)"}]}),
+        json!({"x-kubernetes-validations": [{"rule": "has(self.a) && self.a > 1", "fieldPath": ".a"}]}),
+        json!({"x-kubernetes-validations": [{"rule": "self.all(x, x == 1)", "optionalOldSelf": true}]}),
+    ]
 }

@@ -47,4 +47,6 @@ pub(crate) fn types_of(schema: &Structural, is_root: bool) -> Option<(Type, u64)
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

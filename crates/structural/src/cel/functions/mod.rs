@@ -257,7 +257,7 @@ const TABLES: [&[Function]; 7] = [
     network::FUNCTIONS,
 ];
 
-fn all() -> impl Iterator<Item = &'static Function> {
+pub(super) fn all() -> impl Iterator<Item = &'static Function> {
     TABLES.iter().copied().flatten()
 }
 
