@@ -259,4 +259,55 @@ proptest! {
         let _ = decode(&raw);
         let _ = decode(&envelope(api_version, kind, &raw));
     }
+
+    #[test]
+    fn damaged_objects_give_an_object_of_their_size_or_an_error(
+        choices in prop::collection::vec(any::<u8>(), 0..400),
+        damages in prop::collection::vec((0..4u8, any::<prop::sample::Index>(), any::<prop::sample::Index>(), any::<u8>()), 1..5),
+    ) {
+        let mut body = encode::body(&arbitrary::object(&mut Choices(choices.iter())));
+        for (how, from, to, byte) in damages {
+            let (from, to) = (from.index(body.len()), to.index(body.len()));
+            damage(&mut body, how, from, to, byte);
+        }
+        match decode(&body) {
+            Ok(object) => {
+                prop_assert!(values_in(&object) <= body.len(), "{} of {} bytes", values_in(&object), body.len());
+                prop_assert!(object.to_string().len() <= 64 * body.len());
+            }
+            Err(error) => prop_assert!(error.to_string().len() <= 8 * body.len() + 400),
+        }
+    }
+}
+
+fn damage(body: &mut Vec<u8>, how: u8, from: usize, to: usize, byte: u8) {
+    let (from, to) = (from.min(to), from.max(to));
+    match how {
+        0 => body[to] = byte,
+        1 => drop(body.drain(from..to)),
+        2 => body.extend_from_within(from..to),
+        _ => body.insert(to, byte),
+    }
+}
+
+fn values_in(value: &Value) -> usize {
+    1 + match value {
+        Value::Array(items) => items.iter().map(values_in).sum::<usize>(),
+        Value::Object(fields) => fields.values().map(values_in).sum(),
+        _ => 0,
+    }
+}
+
+/// Lengths that lie, and messages that repeat: neither takes more than its bytes.
+#[test]
+fn what_is_read_is_never_larger_than_what_was_sent() {
+    for lie in
+        [&[0x12, 0x80, 0x80, 0x40][..], &[0x12, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01]]
+    {
+        check_problem("v1", "Pod", lie, Problem::Truncated);
+        check_problem("v1", "Pod", &bytes(2, lie), Problem::Truncated);
+    }
+    let containers = bytes(2, &bytes(2, b"").repeat(10_000));
+    let pod = decode(&envelope("v1", "Pod", &containers.repeat(3))).unwrap();
+    assert!(values_in(&pod) <= 3 * containers.len());
 }
