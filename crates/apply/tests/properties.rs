@@ -2,7 +2,10 @@
 
 mod story;
 
-use apply::{Force, PathElement, Set, fields_v1};
+use apply::managed_fields::{check_entries, entries_of};
+use apply::{Apply, BuiltIn, Force, Owners, PathElement, Set, Write, fields_v1, ownership_after_write};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::Timestamp;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use story::Story;
@@ -74,6 +77,107 @@ fn set() -> impl Strategy<Value = Set<'static>> {
         paths.into_iter().for_each(|path| set.insert(path));
         set
     })
+}
+
+/// Keys of managed fields, of which some are none.
+fn any_step() -> impl Strategy<Value = String> {
+    prop_oneof![
+        6 => prop::sample::select(vec![
+            "f:metadata", "f:labels", "f:spec", "f:template", "f:containers", "f:replicas", "f:name", ".", "f:",
+            "f:finalizers", "v:\"a\"", "k:{\"name\":\"0\"}", "k:{\"name\":\"1\"}", "i:0",
+        ]).prop_map(str::to_owned),
+        1 => prop::sample::select(vec![
+            "", "f", "é:", "x:a", "k:{}", "k:{\"name\":null,\"x\":[1]}", "k:[]", "k:", "v:", "v:nope", "v:{\"a\":[]}", "i:-1",
+            "i:99999999999999999999", "i:", "::", "f:é",
+        ]).prop_map(str::to_owned),
+        1 => "[fkvi.:]{0,2}:?.{0,4}",
+    ]
+}
+
+fn any_fields() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![8 => Just(json!({})), 1 => Just(json!(null)), 1 => Just(json!("x")), 1 => Just(json!([{}]))];
+    leaf.prop_recursive(5, 20, 3, |inner| {
+        proptest::collection::btree_map(any_step(), inner, 0..3)
+            .prop_map(|it| Value::Object(it.into_iter().collect()))
+    })
+}
+
+/// A list of entries such as no server wrote.
+fn any_entries() -> impl Strategy<Value = Value> {
+    let text = |good: &'static str| prop_oneof![8 => Just(json!(good)), 1 => Just(json!("")), 1 => Just(json!("é/x")), 1 => Just(json!(null))];
+    let operation = prop_oneof![text("Apply"), text("Update")];
+    let manager = prop_oneof![text("me"), text("other")];
+    let entry =
+        (manager, operation, text("apps/v1"), text("FieldsV1"), text("2024-01-01T00:00:00Z"), any_fields());
+    let entry = entry.prop_map(|(manager, operation, api_version, fields_type, time, fields)| {
+        json!({ "manager": manager, "operation": operation, "apiVersion": api_version, "fieldsType": fields_type,
+            "time": time, "fieldsV1": fields })
+    });
+    proptest::collection::vec(entry, 0..4).prop_map(Value::from)
+}
+
+/// Fields of a Deployment with values that seldom belong there.
+fn any_part() -> impl Strategy<Value = Value> {
+    let leaf =
+        prop_oneof![Just(json!(null)), Just(json!(1)), Just(json!("a")), Just(json!({})), Just(json!([]))];
+    leaf.prop_recursive(4, 16, 3, |inner| {
+        let name = "labels|finalizers|spec|template|containers|name|ports|containerPort|replicas|x";
+        prop_oneof![
+            1 => proptest::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
+            3 => proptest::collection::btree_map(name, inner, 0..4).prop_map(|it| Value::Object(it.into_iter().collect())),
+        ]
+    })
+}
+
+fn whole(labels: Value, spec: Value, entries: Option<Value>) -> Value {
+    let mut object = json!({ "apiVersion": "apps/v1", "kind": "Deployment", "spec": spec,
+        "metadata": { "name": "it", "labels": labels } });
+    object["metadata"]
+        .as_object_mut()
+        .expect("an object")
+        .extend(entries.map(|it| ("managedFields".to_owned(), it)));
+    object
+}
+
+fn write() -> Write<'static> {
+    let now = Time(Timestamp::from_second(9).expect("a time"));
+    Write { manager: "me", subresource: "", api_version: "apps/v1", now, ignored: None, served: &|_| true }
+}
+
+proptest! {
+    #[test]
+    fn nothing_that_managed_fields_hold_panics(
+        live in (shared(), any_part(), any_part(), any_entries(), any::<bool>()), config in (shared(), any_part(), any::<bool>()),
+        sent in any_entries(), forced in any::<bool>(),
+    ) {
+        let (good, labels, spec, entries, odd) = live;
+        let live = if odd { whole(labels, spec, Some(entries)) } else {
+            whole(good["metadata"]["labels"].clone(), good["spec"].clone(), Some(entries))
+        };
+        let (good, spec, odd) = config;
+        let config = whole(good["metadata"]["labels"].clone(), if odd { spec } else { good["spec"].clone() }, None);
+        let schema = || BuiltIn::kind("apps", "v1", "Deployment").expect("a built-in kind");
+        let force = if forced { Force::Yes } else { Force::No };
+        let request = Apply { write: write(), kind: "Deployment", force };
+        if let Ok(Some(applied)) = apply::apply(Some(&live), &config, schema(), &request) {
+            let entries = entries_of(&applied).expect("they were just written").unwrap_or_default();
+            prop_assert_eq!(check_entries(&entries).map_err(|error| error.to_string()), Ok(()));
+            let again = apply::apply(Some(&applied), &config, schema(), &request);
+            prop_assert_eq!(again.map_err(|error| error.to_string()), Ok(None));
+        }
+        let owners = Owners { sent: entries_of(&whole(json!({}), json!({}), Some(sent))).ok().flatten(), ..Owners::of(Some(&live), &live) };
+        let after = ownership_after_write(Some(&live), &config, owners.clone(), schema(), &write());
+        let after = after.expect("everything is at hand");
+        prop_assert!(after == owners.live || check_entries(&after).is_ok(), "{:?}", after);
+    }
+
+    #[test]
+    fn fields_that_are_read_are_written_as_they_were_meant(fields in any_fields()) {
+        if let Ok(set) = fields_v1::from_fields(&fields) {
+            let written = fields_v1::to_fields(&set);
+            prop_assert_eq!(fields_v1::from_fields(&written).expect("it was just written"), set);
+        }
+    }
 }
 
 proptest! {
