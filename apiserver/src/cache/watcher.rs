@@ -25,8 +25,9 @@ const INITIAL_BATCH: usize = 500;
 /// How often a quiet watch says how far it is.
 const BOOKMARK_EVERY: Duration = Duration::from_secs(50);
 
-/// How long a watcher that has just looked at changes leaves further ones to gather. The first change after a pause is told
-/// at once; in a storm, a hundred watchers then cost hundreds of writes in a second and not a hundred for each change.
+/// How long a paced watcher that has just looked at changes leaves further ones to gather. The first change after a pause
+/// is told at once; in a storm, a hundred watchers then cost hundreds of writes in a second and not a hundred for each
+/// change.
 const PACE: Duration = Duration::from_millis(2);
 
 /// What a watcher is told.
@@ -91,8 +92,8 @@ pub(crate) struct Watcher {
     changed: watch::Receiver<u64>,
     deadline: Instant,
     next_bookmark: Instant,
-    /// Not before this moment are changes looked at.
-    next_look: Instant,
+    /// Not before this moment are changes looked at; none for a watcher without a pace.
+    next_look: Option<Instant>,
     shutdown: CancellationToken,
     ended: bool,
 }
@@ -128,7 +129,7 @@ impl Watcher {
             changed,
             deadline: now + Duration::from_secs(3600),
             next_bookmark: now + BOOKMARK_EVERY,
-            next_look: now,
+            next_look: None,
             shutdown,
             ended: false,
         };
@@ -142,6 +143,12 @@ impl Watcher {
     /// Ends the watch after this time.
     pub(crate) fn lasting(mut self, time: Duration) -> Self {
         self.deadline = clock::instant() + time;
+        self
+    }
+
+    /// Lets changes gather a little in a storm, for clients to whom each telling is a write on a connection.
+    pub(crate) fn paced(mut self) -> Self {
+        self.next_look = Some(clock::instant());
         self
     }
 
@@ -229,8 +236,10 @@ impl Watcher {
             let log = self.log.drain(..).map(Arc::new).collect();
             return self.told(log).await;
         }
-        clock::sleep_until(self.next_look).await;
-        self.next_look = clock::instant() + PACE;
+        if let Some(next_look) = &mut self.next_look {
+            clock::sleep_until(*next_look).await;
+            *next_look = clock::instant() + PACE;
+        }
         let seen = self.caches.seen();
         let Ok(changes) = self.cached.changes_after(self.cursor) else {
             self.ended = true;

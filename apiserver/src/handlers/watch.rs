@@ -46,6 +46,7 @@ pub(crate) async fn watch(state: &Arc<State>, call: &Call) -> Answer {
     if call.parts.extensions.get::<Wanted>().is_some() {
         return Ok(frames(call.kind, watcher));
     }
+    let watcher = watcher.paced();
     let lines = Lines { shaper: call.shaper(state, form)?, header: Header::Sent };
     let open = state.metrics.watch_opened(call.kind);
     let body = stream::unfold((watcher, lines, open), |(mut watcher, mut lines, open)| async move {
