@@ -74,7 +74,7 @@ impl Client {
         };
         let bundle = config.ca_bundle.as_ref().map(|it| String::from_utf8_lossy(&it.0));
         let tls = match bundle.filter(|it| !it.is_empty()) {
-            Some(bundle) => pki::tls::client_config(&bundle, None).map(Arc::new).map_err(|it| {
+            Some(bundle) => pki::tls::foreign_client_config(&bundle).map(Arc::new).map_err(|it| {
                 format!("unable to load root certificates: unable to parse bytes as PEM block: {it}")
             }),
             None => Err("the webhook has no caBundle, and this server trusts nobody by itself".to_owned()),
@@ -216,15 +216,23 @@ fn dial_error(place: &Place, error: &std::io::Error) -> String {
 }
 
 fn tls_error(error: &std::io::Error) -> String {
-    use rustls::CertificateError::{Expired, NotValidForName, NotValidForNameContext, UnknownIssuer};
+    use rustls::CertificateError::{
+        Expired, ExpiredContext, InvalidPurpose, InvalidPurposeContext, NotValidForName,
+        NotValidForNameContext, NotValidYet, NotValidYetContext, UnknownIssuer,
+    };
     let inner = error.get_ref().and_then(|it| it.downcast_ref::<rustls::Error>());
     match inner {
         Some(rustls::Error::InvalidCertificate(wrong)) => {
             let why = match wrong {
                 UnknownIssuer => "certificate signed by unknown authority".to_owned(),
-                Expired => "certificate has expired or is not yet valid".to_owned(),
+                Expired | ExpiredContext { .. } | NotValidYet | NotValidYetContext { .. } => {
+                    "certificate has expired or is not yet valid".to_owned()
+                }
                 NotValidForName | NotValidForNameContext { .. } => {
                     format!("certificate is not valid: {wrong}")
+                }
+                InvalidPurpose | InvalidPurposeContext { .. } => {
+                    "certificate specifies an incompatible key usage".to_owned()
                 }
                 _ => wrong.to_string(),
             };

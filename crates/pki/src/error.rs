@@ -67,4 +67,7 @@ pub enum Error {
     /// rustls refused the authority that clients are checked against.
     #[error("failed to set the check of client certificates up")]
     ClientCheck(#[source] rustls::server::VerifierBuilderError),
+    /// Servers' certificates could not be checked against the authorities.
+    #[error("failed to set up the check of servers' certificates")]
+    ServerCheck(#[source] rustls::client::VerifierBuilderError),
 }

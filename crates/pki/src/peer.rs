@@ -58,6 +58,13 @@ pub(crate) fn validity_of(cert_der: &[u8]) -> Result<(Timestamp, Timestamp), Err
     Ok((timestamp_of(validity.not_before), timestamp_of(validity.not_after)))
 }
 
+/// Whether a server may prove itself with the certificate: one that does not say what it is for may be used for anything.
+pub(crate) fn may_serve(cert_der: &[u8]) -> Result<bool, Error> {
+    let certificate = parse(cert_der)?;
+    let purposes = certificate.extended_key_usage().map_err(|it| undecodable(&it.to_string()))?;
+    Ok(purposes.is_none_or(|it| it.value.any || it.value.server_auth))
+}
+
 /// DER of the certificate's SubjectPublicKeyInfo.
 pub(crate) fn public_key_of(cert_der: &[u8]) -> Result<Vec<u8>, Error> {
     Ok(parse(cert_der)?.public_key().raw.to_vec())

@@ -13,6 +13,8 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 
 use crate::{Error, Pair};
 
+mod listed;
+
 /// The versions are the provider's own, so asking for them cannot fail.
 const OWN_VERSIONS: &str = "aws-lc-rs supports rustls' safe default versions";
 
@@ -103,7 +105,17 @@ pub fn client_config(ca: &str, pair: Option<&Pair>) -> Result<ClientConfig, Erro
     }
 }
 
-/// The same for a client that renews what it proves itself with.
+/// A client that trusts servers signed by `ca`, and those whose own certificate is in it, as Go's clients do. It is for
+/// servers that somebody brings along, such as webhooks.
+pub fn foreign_client_config(ca: &str) -> Result<ClientConfig, Error> {
+    let builder = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .expect(OWN_VERSIONS);
+    let verifier = Arc::new(listed::ListedVerifier::of(certificates_of(ca)?)?);
+    Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
+}
+
+/// The same as [`client_config`] for a client that renews what it proves itself with.
 pub fn renewable_client_config(ca: &str, identity: Arc<Identity>) -> Result<ClientConfig, Error> {
     let builder = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
@@ -122,11 +134,17 @@ fn client_verifier(ca: &str) -> Result<Arc<dyn ClientCertVerifier>, Error> {
 
 fn roots_of(ca: &str) -> Result<RootCertStore, Error> {
     let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(ca.as_bytes()) {
-        roots.add(certificate.map_err(Error::Pem)?).map_err(Error::Tls)?;
+    for certificate in certificates_of(ca)? {
+        roots.add(certificate).map_err(Error::Tls)?;
     }
+    Ok(roots)
+}
+
+fn certificates_of(ca: &str) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(ca.as_bytes()).collect();
+    let found = found.map_err(Error::Pem)?;
     // A file without certificates would otherwise surface much later, as every connection failing.
-    if roots.is_empty() { Err(Error::Pem(rustls_pki_types::pem::Error::NoItemsFound)) } else { Ok(roots) }
+    if found.is_empty() { Err(Error::Pem(rustls_pki_types::pem::Error::NoItemsFound)) } else { Ok(found) }
 }
 
 fn certified_key_of(pair: &Pair) -> Result<CertifiedKey, Error> {

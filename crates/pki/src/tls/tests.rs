@@ -140,9 +140,65 @@ async fn a_client_shows_its_renewed_certificate_at_once() {
     assert_eq!(meet(server, client, "127.0.0.1").await, Ok(Some("after".to_owned())));
 }
 
+/// What `openssl req -x509` makes: self-signed, an authority's, for a name.
+fn own_authority(name: &str, since: &str, until: &str, purposes: &[rcgen::ExtendedKeyUsagePurpose]) -> Pair {
+    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+    let mut params = rcgen::CertificateParams::new([name.to_owned()]).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    params.extended_key_usages = purposes.to_vec();
+    let at = |day: &str| {
+        let day: Timestamp = day.parse().unwrap();
+        time::OffsetDateTime::from_unix_timestamp(day.as_second()).unwrap()
+    };
+    (params.not_before, params.not_after) = (at(since), at(until));
+    Pair { cert_pem: params.self_signed(&key).unwrap().pem(), key_pem: key.serialize_pem() }
+}
+
+#[tokio::test]
+async fn a_server_may_be_an_authority_of_its_own_when_it_is_listed() {
+    use rcgen::ExtendedKeyUsagePurpose::{ClientAuth, ServerAuth};
+    let (long_ago, lately, far, farther) =
+        ("2001-01-01T00:00:00Z", "2020-01-01T00:00:00Z", "2300-01-01T00:00:00Z", "2301-01-01T00:00:00Z");
+    let check = async |served: &Pair, listed: &str, name: &str, expect: Option<&str>| {
+        let server = server_config(served, None).unwrap();
+        let (near, away) = duplex(16 * 1024);
+        let client = foreign_client_config(listed).unwrap();
+        let name = ServerName::try_from(name.to_owned()).unwrap();
+        let serving = async { TlsAcceptor::from(Arc::new(server)).accept(away).await.map(drop) };
+        let calling = async { TlsConnector::from(Arc::new(client)).connect(name, near).await.map(drop) };
+        let (_, called) = tokio::join!(serving, calling);
+        let refused = called.err().map(|it| it.to_string());
+        match (&refused, expect) {
+            (None, None) => {}
+            (Some(why), Some(expect)) => assert!(why.contains(expect), "{why}"),
+            _ => panic!("{refused:?} instead of {expect:?}"),
+        }
+    };
+    let own = own_authority("hook.default.svc", lately, far, &[]);
+    check(&own, &own.cert_pem, "hook.default.svc", None).await;
+    check(&own, &own.cert_pem, "other.default.svc", Some("not valid for name")).await;
+    let stranger = own_authority("hook.default.svc", lately, far, &[]);
+    check(&stranger, &own.cert_pem, "hook.default.svc", Some("invalid peer certificate")).await;
+    let both = format!("{}{}", stranger.cert_pem, own.cert_pem);
+    check(&own, &both, "hook.default.svc", None).await;
+    for (since, until, purpose, expect) in [
+        (long_ago, lately, ServerAuth, Some("Expired")),
+        (far, farther, ServerAuth, Some("NotValidYet")),
+        (lately, far, ClientAuth, Some("InvalidPurpose")),
+        (lately, far, ServerAuth, None),
+    ] {
+        let own = own_authority("hook.default.svc", since, until, &[purpose]);
+        check(&own, &own.cert_pem, "hook.default.svc", expect).await;
+    }
+    // What is merely signed by an authority goes the usual way.
+    let authority = authority();
+    check(&server_pair(&authority), authority.cert_pem(), "127.0.0.1", None).await;
+}
+
 #[test]
 fn files_that_hold_nothing_are_refused() {
     assert!(matches!(client_config("", None), Err(Error::Pem(_))));
+    assert!(matches!(foreign_client_config(""), Err(Error::Pem(_))));
     let authority = authority();
     let pair = server_pair(&authority);
     assert!(matches!(server_config(&pair, Some("")), Err(Error::Pem(_))));
