@@ -11,6 +11,7 @@ mod encryption;
 mod identity;
 mod lists;
 mod load;
+mod node_restriction;
 mod objects;
 mod policies;
 mod rights;

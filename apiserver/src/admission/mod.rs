@@ -8,6 +8,7 @@
 mod definitions;
 mod limit_ranger;
 mod namespace;
+mod node_restriction;
 mod pod_security;
 mod priority;
 pub(crate) mod quota;
@@ -22,10 +23,12 @@ use crate::cache::watcher::within;
 use crate::notes::Notes;
 use crate::ownership::Manager;
 use crate::state::State;
+use crate::webhooks::subject::Facts;
 use access::UserInfo;
 use api::k8s::apimachinery::pkg::apis::meta::v1::DeleteOptions;
 use api::{ApiError, Key, Kind, Object, Resource};
 use serde_json::{Value, json};
+use std::any::Any;
 use std::sync::Arc;
 
 /// What is being done.
@@ -165,6 +168,10 @@ pub(crate) trait Plugin: Send + Sync {
     fn validate(&self, _attempt: &Attempt<'_>, _view: &View<'_>) -> Result<(), ApiError> {
         Ok(())
     }
+    /// May refuse what is sent to a subresource and not stored itself.
+    fn posted(&self, _facts: &Facts<'_>, _sent: &dyn Any, _view: &View<'_>) -> Result<(), ApiError> {
+        Ok(())
+    }
     /// What the author of an object that this plugin lets in should know.
     fn warnings(&self, _attempt: &Attempt<'_>, _view: &View<'_>) -> Result<Vec<String>, ApiError> {
         Ok(Vec::new())
@@ -176,6 +183,7 @@ const PLUGINS: &[&dyn Plugin] = &[
     &namespace::NamespaceLifecycle,
     &limit_ranger::LimitRanger,
     &service_account::ServiceAccounts,
+    &node_restriction::NodeRestriction,
     &pod_security::PodSecurity,
     &tolerations::DefaultTolerations,
     &priority::Priority,
@@ -202,6 +210,18 @@ impl Admission {
         notes: &Notes,
     ) -> Result<(), ApiError> {
         PLUGINS.iter().try_for_each(|it| it.mutate(attempt, &View { state, notes }))
+    }
+
+    /// Asks about what is sent to a subresource and not stored itself: bindings, evictions, token requests. `sent` is of
+    /// the type that is sent.
+    pub(crate) fn posted(
+        &self,
+        state: &State,
+        facts: &Facts<'_>,
+        sent: &dyn Any,
+        notes: &Notes,
+    ) -> Result<(), ApiError> {
+        PLUGINS.iter().try_for_each(|it| it.posted(facts, sent, &View { state, notes }))
     }
 
     /// The second phase: plugins that only look. What one of them has to say that lets the object pass is said even when

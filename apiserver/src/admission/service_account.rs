@@ -13,7 +13,7 @@ use api::{ApiError, meta};
 const MOUNT_PATH: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 const VOLUME_PREFIX: &str = "kube-api-access-";
 /// A pod of a node's own manifest, which the API server only mirrors.
-const MIRROR: &str = "kubernetes.io/config.mirror";
+pub(super) const MIRROR: &str = "kubernetes.io/config.mirror";
 /// An hour, and seven seconds by which such tokens are told from those that somebody asked for.
 const TOKEN_SECONDS: i64 = 3607;
 const MODE: i32 = 0o644;

@@ -116,19 +116,22 @@ pub(crate) async fn validate(state: &State, attempt: &Attempt<'_>, notes: &Notes
 }
 
 /// Admission of what is sent to a subresource and not stored itself: bindings, evictions, token requests, the options of
-/// exec and its like. Gives what was sent as webhooks leave it.
-pub(crate) async fn posted<T: Serialize + DeserializeOwned>(
+/// exec and its like. Gives what was sent as webhooks leave it; the plugins see it before and after.
+pub(crate) async fn posted<T: Serialize + DeserializeOwned + Send + Sync + 'static>(
     state: &State,
     facts: Facts<'_>,
     sent: T,
     notes: &Notes,
 ) -> Result<T, ApiError> {
+    state.admission.posted(state, &facts, &sent, notes)?;
     if are_idle(state) {
         return Ok(sent);
     }
     let body = serde_json::to_value(sent).map_err(ApiError::internal)?;
     let body = admit(state, facts, body, notes).await?;
-    serde_json::from_value(body).map_err(ApiError::internal)
+    let sent: T = serde_json::from_value(body).map_err(ApiError::internal)?;
+    state.admission.posted(state, &facts, &sent, notes)?;
+    Ok(sent)
 }
 
 /// Whether nobody is asked about anything.

@@ -4,8 +4,8 @@
 //! [`NodeView`], which knows the pods; [`index::NodeIndex`] is one, fed by watch events.
 //!
 //! Upstream leaves part of the narrowing to its NodeRestriction admission plugin. Here the authorizer does what can be
-//! told without the body: a node changes only its own node object, and the status of its own pods, and it creates
-//! no pods at all. What the body says (labels of the node, whom a token is bound to) is still for admission.
+//! told without the body: a node changes only its own node object, and the status of its own pods. What the body says
+//! (labels of the node, whom a token is bound to, that a pod is only a mirror) is for admission.
 
 pub mod index;
 
@@ -165,6 +165,8 @@ impl<V: NodeView> Request<'_, V> {
     fn pod(&self) -> Decision {
         let (namespace, name) = (self.target.namespace, self.target.name);
         match (self.target.subresource, self.verb) {
+            // What it may look like is told by its body.
+            ("", "create") => Decision::allow(),
             ("", "list" | "watch") if self.target.selected("spec.nodeName") == Some(self.node) => {
                 Decision::allow()
             }

@@ -3,8 +3,10 @@
 //! Like [`crate::Authorizer`] this is a snapshot of persistent maps: clone, apply, swap.
 
 use super::{NodeView, Reference};
-use api::k8s::api::core::v1::{Container, PersistentVolumeClaim, Pod, PodSpec, Volume};
-use api::{Key, Object, Resource};
+use api::k8s::api::core::v1::{
+    ConfigMap, Container, PersistentVolumeClaim, Pod, PodSpec, Secret, ServiceAccount, Volume,
+};
+use api::{Key, Kind, Object, Resource};
 use imbl::{OrdMap, OrdSet};
 
 /// Namespace and name.
@@ -121,6 +123,21 @@ fn owned(namespace: &str, name: &str) -> Name {
 }
 
 /// Everything that the agent must read to run the pod.
+/// The kinds of objects that a pod refers to.
+pub fn kinds_used(spec: &PodSpec) -> Vec<Kind> {
+    let nowhere = (String::new(), String::new());
+    let found = references_of(&nowhere, spec);
+    found
+        .iter()
+        .map(|it| match it {
+            Referred::Secret(_) => Secret::KIND,
+            Referred::ConfigMap(_) => ConfigMap::KIND,
+            Referred::ServiceAccount(_) => ServiceAccount::KIND,
+            Referred::Claim(_) => PersistentVolumeClaim::KIND,
+        })
+        .collect()
+}
+
 fn references_of((namespace, pod): &Name, spec: &PodSpec) -> OrdSet<Referred> {
     let mut found = Collector { namespace, found: OrdSet::new() };
     found.service_account(spec.service_account_name.as_deref());

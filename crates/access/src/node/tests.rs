@@ -99,7 +99,7 @@ fn a_node_writes_its_own_pods_and_node() {
     check("delete /pods shop web", true);
     check("delete /pods shop db", false);
     check("get /pods shop web", true);
-    check("create /pods shop -", false);
+    check("create /pods shop -", true);
     check("list /pods - - spec.nodeName=one", true);
     check("watch /pods - - spec.nodeName=two", false);
     check("list /pods - -", false);
