@@ -14,7 +14,7 @@ use crate::respond::Answer;
 use crate::state::State;
 use ::patch::{Class, json_patch, merge_patch, strategic_merge};
 use api::field::{Error, Path};
-use api::{ApiError, Kind, Object};
+use api::{ApiError, Object};
 use bytes::Bytes;
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
@@ -79,16 +79,15 @@ impl Patch {
         let (kind, row) = (object.kind(), object.kind().row());
         let document = self.apply((row.group, row.version, row.kind), object.tree())?;
         let json = serde_json::to_vec(&document).map_err(ApiError::internal)?;
-        body::decode(kind, &json, validation, warnings).map_err(|error| unfit(kind, error))
+        body::decode(kind, &json, validation, warnings).map_err(unfit)
     }
 }
 
 /// A patch whose result is no object of the kind is one that cannot be processed.
-fn unfit(kind: Kind, error: ApiError) -> ApiError {
+fn unfit(error: ApiError) -> ApiError {
     if error.message().contains("strict decoding error") {
         return error;
     }
-    let _ = kind;
     ApiError::new(422, api::status::reason::INVALID, error.message().to_owned())
 }
 

@@ -14,7 +14,7 @@ pub(crate) mod connect;
 pub(crate) mod index;
 pub(crate) mod matching;
 mod resolve;
-mod review;
+pub(crate) mod review;
 pub(crate) mod rights;
 mod rounds;
 pub(crate) mod subject;

@@ -72,12 +72,28 @@ fn question(hook: &Hook, subject: &Subject<'_>, seen: Kind, uid: &str) -> Result
     Ok(json!({ "kind": KIND, "apiVersion": format!("{GROUP}/{}", hook.version), "request": request }))
 }
 
+/// What the answers of all webhooks are wrapped in.
 #[derive(Deserialize)]
-struct Review {
+pub(crate) struct Envelope<R> {
     kind: Option<String>,
     #[serde(rename = "apiVersion")]
     api_version: Option<String>,
-    response: Option<Response>,
+    pub(crate) response: Option<R>,
+}
+
+impl<R> Envelope<R> {
+    /// Refuses an answer of another type than the question's.
+    pub(crate) fn check_type(&self, api_version: &str, kind: &str) -> Result<(), String> {
+        let found =
+            (self.api_version.as_deref().unwrap_or_default(), self.kind.as_deref().unwrap_or_default());
+        if found == (api_version, kind) {
+            return Ok(());
+        }
+        Err(format!(
+            "expected webhook response of {api_version}, Kind={kind}, got {}, Kind={}",
+            found.0, found.1
+        ))
+    }
 }
 
 #[derive(Deserialize)]
@@ -95,17 +111,10 @@ struct Response {
 
 /// Reads an answer.
 fn verdict(answer: &[u8], version: &str, uid: &str) -> Result<Verdict, String> {
-    let review: Review = serde_json::from_slice(answer).map_err(|error| error.to_string())?;
-    let response = review.response.ok_or("webhook response was absent")?;
+    let mut review: Envelope<Response> = serde_json::from_slice(answer).map_err(|error| error.to_string())?;
+    let response = review.response.take().ok_or("webhook response was absent")?;
     if version == "v1" {
-        let found = (review.api_version.unwrap_or_default(), review.kind.unwrap_or_default());
-        if found != (format!("{GROUP}/{version}"), KIND.to_owned()) {
-            let expected = format!("{GROUP}/{version}, Kind={KIND}");
-            return Err(format!(
-                "expected webhook response of {expected}, got {}, Kind={}",
-                found.0, found.1
-            ));
-        }
+        review.check_type(&format!("{GROUP}/{version}"), KIND)?;
         let own = response.uid.as_deref().unwrap_or_default();
         if own != uid {
             return Err(format!("expected response.uid={uid:?}, got {own:?}"));

@@ -1,6 +1,7 @@
 //! The question to a conversion webhook and its answer: ConversionReview, and what upstream says of answers that make no
 //! sense. No I/O.
 
+use crate::webhooks::review::Envelope;
 use api::resources::Row;
 use api::{ApiError, Kind, Object};
 use serde::Deserialize;
@@ -17,14 +18,6 @@ const CHANGEABLE: [&str; 2] = ["labels", "annotations"];
 pub(super) fn question(uid: &str, wanted: &Row, objects: &[Value]) -> String {
     let request = json!({ "uid": uid, "desiredAPIVersion": wanted.api_version(), "objects": objects });
     json!({ "kind": KIND, "apiVersion": API_VERSION, "request": request }).to_string()
-}
-
-#[derive(Deserialize)]
-struct Review {
-    kind: Option<String>,
-    #[serde(rename = "apiVersion")]
-    api_version: Option<String>,
-    response: Option<Response>,
 }
 
 #[derive(Deserialize)]
@@ -45,14 +38,9 @@ struct Outcome {
 
 /// Reads an answer: as many objects as were sent, unchecked.
 pub(super) fn answer(body: &[u8], uid: &str, count: usize) -> Result<Vec<Value>, String> {
-    let review: Review = serde_json::from_slice(body).map_err(|error| format!("failed: {error}"))?;
-    let found = (review.api_version.unwrap_or_default(), review.kind.unwrap_or_default());
-    if found != (API_VERSION.to_owned(), KIND.to_owned()) {
-        return Err(format!(
-            "failed: expected webhook response of {API_VERSION}, Kind={KIND}, got {}, Kind={}",
-            found.0, found.1
-        ));
-    }
+    let review: Envelope<Response> =
+        serde_json::from_slice(body).map_err(|error| format!("failed: {error}"))?;
+    review.check_type(API_VERSION, KIND).map_err(|error| format!("failed: {error}"))?;
     let response = review.response.ok_or("failed: no response provided")?;
     if response.uid != uid {
         return Err(format!("failed: expected response.uid={uid:?}, got {:?}", response.uid));
