@@ -134,29 +134,20 @@ impl AnyObject for Custom {
         serde_json::to_value(self.whole()).expect("JSON that was read can be written")
     }
     fn copy_status(&mut self, from: &dyn AnyObject) {
-        let Some(from) = from.as_any().downcast_ref::<Self>() else { return };
+        let Some(from) = (from as &dyn Any).downcast_ref::<Self>() else { return };
         match from.fields.get("status") {
             Some(status) => drop(self.fields.insert("status".to_owned(), status.clone())),
             None => drop(self.fields.remove("status")),
         }
     }
     fn same_spec(&self, other: &dyn AnyObject) -> bool {
-        let other = other.as_any().downcast_ref::<Self>();
+        let other = (other as &dyn Any).downcast_ref::<Self>();
         other.is_some_and(|other| self.without_status().eq(other.without_status()))
     }
     fn equals(&self, other: &dyn AnyObject) -> bool {
-        other.as_any().downcast_ref() == Some(self)
+        (other as &dyn Any).downcast_ref() == Some(self)
     }
     fn boxed_clone(&self) -> Box<dyn AnyObject> {
         Box::new(self.clone())
-    }
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-    fn as_any_mut(&mut self) -> &mut dyn Any {
-        self
-    }
-    fn into_any(self: Box<Self>) -> Box<dyn Any> {
-        self
     }
 }

@@ -46,12 +46,6 @@ pub trait AnyObject: Any + fmt::Debug + Send + Sync {
     fn equals(&self, other: &dyn AnyObject) -> bool;
     /// A copy.
     fn boxed_clone(&self) -> Box<dyn AnyObject>;
-    /// For downcasts.
-    fn as_any(&self) -> &dyn Any;
-    /// For downcasts.
-    fn as_any_mut(&mut self) -> &mut dyn Any;
-    /// For downcasts.
-    fn into_any(self: Box<Self>) -> Box<dyn Any>;
 }
 
 impl<K: Resource> AnyObject for K {
@@ -72,27 +66,18 @@ impl<K: Resource> AnyObject for K {
         serde_json::from_slice(&AnyObject::to_json(self)).expect("JSON that was just written")
     }
     fn copy_status(&mut self, from: &dyn AnyObject) {
-        if let Some(from) = from.as_any().downcast_ref::<K>() {
+        if let Some(from) = (from as &dyn Any).downcast_ref::<K>() {
             Resource::copy_status(self, from);
         }
     }
     fn same_spec(&self, other: &dyn AnyObject) -> bool {
-        other.as_any().downcast_ref::<K>().is_some_and(|other| Resource::same_spec(self, other))
+        (other as &dyn Any).downcast_ref::<K>().is_some_and(|other| Resource::same_spec(self, other))
     }
     fn equals(&self, other: &dyn AnyObject) -> bool {
-        other.as_any().downcast_ref::<K>() == Some(self)
+        (other as &dyn Any).downcast_ref::<K>() == Some(self)
     }
     fn boxed_clone(&self) -> Box<dyn AnyObject> {
         Box::new(self.clone())
-    }
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-    fn as_any_mut(&mut self) -> &mut dyn Any {
-        self
-    }
-    fn into_any(self: Box<Self>) -> Box<dyn Any> {
-        self
     }
 }
 
@@ -108,12 +93,12 @@ impl Object {
 
     /// The typed object, if it is of kind `K`.
     pub fn get<K: Resource>(&self) -> Option<&K> {
-        self.0.as_any().downcast_ref()
+        (&*self.0 as &dyn Any).downcast_ref()
     }
 
     /// The typed object, to change, if it is of kind `K`.
     pub fn get_mut<K: Resource>(&mut self) -> Option<&mut K> {
-        self.0.as_any_mut().downcast_mut()
+        (&mut *self.0 as &mut dyn Any).downcast_mut()
     }
 
     /// The typed object itself, or the object back when it is of another kind.
@@ -121,17 +106,17 @@ impl Object {
         if self.get::<K>().is_none() {
             return Err(self);
         }
-        Ok(*self.0.into_any().downcast().expect("the kind was just checked"))
+        Ok(*(self.0 as Box<dyn Any>).downcast().expect("the kind was just checked"))
     }
 
     /// The object as what a custom kind keeps its objects in.
     pub fn downcast_ref<T: AnyObject>(&self) -> Option<&T> {
-        self.0.as_any().downcast_ref()
+        (&*self.0 as &dyn Any).downcast_ref()
     }
 
     /// The same, to change.
     pub fn downcast_mut<T: AnyObject>(&mut self) -> Option<&mut T> {
-        self.0.as_any_mut().downcast_mut()
+        (&mut *self.0 as &mut dyn Any).downcast_mut()
     }
 
     /// The row of this object's kind.
