@@ -1,10 +1,13 @@
 //! Group commit: one thread drains the queue, commits everything as one batch, flushes once, and answers everybody.
 //!
-//! It never waits for company: a lone write is committed at once, and the writes that arrive while the disk is busy
-//! form the next batch. Between batches it trims the log.
+//! A lone writer is committed at once. Several writers at a time are waited for a moment, since what a flush costs does
+//! not depend on how much it flushes: those who were just answered are likely to write again ([`Company`]). Between
+//! batches it trims the log.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::sync::oneshot;
@@ -20,6 +23,8 @@ const QUEUE: usize = 1024;
 const BATCH_BYTES: usize = 8 << 20;
 /// How many entries are trimmed between two batches.
 const TRIM: u64 = 512;
+/// How long company is waited for: about as long as a flush takes.
+const PATIENCE: Duration = Duration::from_millis(1);
 
 enum Request {
     Commit {
@@ -39,14 +44,16 @@ pub(crate) struct Writer {
     /// None only while dropping.
     queue: Option<Sender<Request>>,
     thread: Option<JoinHandle<()>>,
+    bell: Arc<Bell>,
 }
 
 impl Writer {
     pub(crate) fn start<E: Engine>(mvcc: Arc<Mvcc<E>>, keeper: Keeper) -> std::io::Result<Writer> {
         let (queue, requests) = mpsc::channel(QUEUE);
-        let worker = Worker { mvcc, keeper, requests, backlog: 0 };
+        let bell = Arc::new(Bell::default());
+        let worker = Worker { mvcc, keeper, requests, company: Company::new(bell.clone()), backlog: 0 };
         let thread = thread::Builder::new().name("store-writer".into()).spawn(move || worker.run())?;
-        Ok(Writer { queue: Some(queue), thread: Some(thread) })
+        Ok(Writer { queue: Some(queue), thread: Some(thread), bell })
     }
 
     /// Queues the transaction and waits for its answer. Once queued it happens, also when the caller goes away.
@@ -69,7 +76,62 @@ impl Writer {
 
     async fn send(&self, request: Request) -> Result<(), Error> {
         let queue = self.queue.as_ref().ok_or(Error::Closed)?;
-        queue.send(request).await.map_err(|_| Error::Closed)
+        queue.send(request).await.map_err(|_| Error::Closed)?;
+        if let Some(thread) = self.thread.as_ref().filter(|_| self.bell.is_due(queue)) {
+            thread.thread().unpark();
+        }
+        Ok(())
+    }
+}
+
+/// Wakes the thread while it waits for company.
+struct Bell {
+    /// How many requests it wants to see; more than there can be while it does not wait.
+    wanted: AtomicUsize,
+}
+
+impl Default for Bell {
+    fn default() -> Bell {
+        Bell { wanted: AtomicUsize::new(usize::MAX) }
+    }
+}
+
+impl Bell {
+    fn is_due(&self, queue: &Sender<Request>) -> bool {
+        queue.max_capacity() - queue.capacity() >= self.wanted.load(Ordering::Relaxed)
+    }
+}
+
+/// Who else is about to write.
+struct Company {
+    /// The writers of the last round and those who waited behind it: with the next request, so many may come.
+    expected: usize,
+    bell: Arc<Bell>,
+}
+
+impl Company {
+    fn new(bell: Arc<Bell>) -> Company {
+        Company { expected: 1, bell }
+    }
+
+    /// Waits until as many requests are there as are expected, the one in hand included, or for as long as patience
+    /// lasts. A ring that is missed, or one from an earlier time, costs a smaller batch and nothing else.
+    fn gather(&self, requests: &Receiver<Request>) {
+        let wanted = self.expected.saturating_sub(1);
+        if requests.len() >= wanted {
+            return;
+        }
+        self.bell.wanted.store(wanted, Ordering::Relaxed);
+        thread::park_timeout(Duration::ZERO); // Forgets a ring that came too late.
+        if requests.len() < wanted {
+            thread::park_timeout(PATIENCE);
+        }
+        self.bell.wanted.store(usize::MAX, Ordering::Relaxed);
+    }
+
+    /// Takes note of a round, once its writers are about to be answered.
+    fn note(&mut self, round: &Round, requests: &Receiver<Request>) {
+        self.expected = QUEUE.min(round.txns.len() + requests.len());
     }
 }
 
@@ -86,6 +148,7 @@ struct Worker<E> {
     mvcc: Arc<Mvcc<E>>,
     keeper: Keeper,
     requests: Receiver<Request>,
+    company: Company,
     /// How many entries wait to be trimmed.
     backlog: u64,
 }
@@ -102,8 +165,12 @@ struct Round {
 impl<E: Engine> Worker<E> {
     fn run(mut self) {
         while let Some(request) = self.wait() {
+            if matches!(request, Request::Commit { .. }) {
+                self.company.gather(&self.requests);
+            }
             let round = self.gather(request);
             let outcomes = self.mvcc.commit(&mut self.keeper.head, &round.txns);
+            self.company.note(&round, &self.requests);
             for (answer, outcome) in round.answers.into_iter().zip(outcomes) {
                 // Nobody to tell: the caller went away, the write stays.
                 let _ = answer.send(outcome);
