@@ -26,23 +26,10 @@ impl Amount {
         Self { nanos: value as i128 * (NANO / 1000) }
     }
 
-    /// Parses a quantity. Digits below 10⁻⁹ are rounded up, as upstream does.
+    /// Parses a quantity. Digits below 10⁻⁹ are rounded up, as upstream does. What is too large for this type counts as
+    /// the largest there is; [`canonical`] writes it all the same.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
-        let end = text.find(|c: char| !matches!(c, '0'..='9' | '.' | '+' | '-')).unwrap_or(text.len());
-        let (number, suffix) = text.split_at(end);
-        let (sign, digits) = match number.as_bytes().first() {
-            Some(b'-') => (-1, &number[1..]),
-            Some(b'+') => (1, &number[1..]),
-            _ => (1, number),
-        };
-        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-        let good = |it: &str| it.bytes().all(|b| b.is_ascii_digit());
-        if (whole.is_empty() && fraction.is_empty()) || !good(whole) || !good(fraction) {
-            return Err(ParseError);
-        }
-        let (numerator, denominator) = scale_of(suffix)?;
-        let nanos = scaled(whole, fraction, numerator, denominator).ok_or(ParseError)?;
-        Ok(Self { nanos: sign * nanos })
+        Written::parse(text).map(|it| Self { nanos: it.nanos() })
     }
 
     /// The value rounded up to a whole number.
@@ -117,16 +104,24 @@ impl Format {
 impl Amount {
     /// The quantity as upstream stores it: no fraction, the largest suffix that keeps it exact.
     pub fn written(self, format: Format) -> Quantity {
-        if format == Format::Binary && self.is_whole() && self.nanos.abs() >= 1024 * NANO {
+        let binary = 1024 * NANO..=i128::from(i64::MAX) * NANO;
+        if format == Format::Binary && self.is_whole() && binary.contains(&self.nanos.saturating_abs()) {
             return Quantity(with_binary_suffix(self.nanos / NANO));
         }
-        Quantity(with_decimal_suffix(self.nanos, format == Format::Exponent))
+        Quantity(with_decimal_suffix(self.nanos, format))
     }
 }
 
 /// The form in which upstream stores a quantity: no fraction, the largest suffix that keeps it exact.
+///
+/// It has no bound, as upstream's has none, but for binary suffixes: those end at 2⁶³-1. Beyond the largest suffix,
+/// where upstream would write one that is empty, and so another number, it is written with an exponent.
 pub fn canonical(text: &str) -> Result<String, ParseError> {
-    Ok(Amount::parse(text)?.written(Format::of(text)).0)
+    let written = Written::parse(text)?;
+    match Format::of(text) {
+        Format::Binary => Ok(Amount { nanos: written.nanos() }.written(Format::Binary).0),
+        format => Ok(written.decimal(format)),
+    }
 }
 
 /// The sum, written as the first is, or as the second when the first is zero.
@@ -151,21 +146,117 @@ fn with_binary_suffix(mut value: i128) -> String {
     format!("{value}{}", suffixes[at])
 }
 
-fn with_decimal_suffix(nanos: i128, exponent: bool) -> String {
-    if nanos == 0 {
-        return "0".to_owned();
-    }
-    let suffixes = ["n", "u", "m", "", "k", "M", "G", "T", "P", "E"];
-    let (mut value, mut at) = (nanos, 0);
-    while value % 1000 == 0 && at + 1 < suffixes.len() {
-        value /= 1000;
-        at += 1;
-    }
-    if exponent && at != 3 {
-        return format!("{value}e{}", (at as i32 - 3) * 3);
-    }
-    format!("{value}{}", suffixes[at])
+fn with_decimal_suffix(nanos: i128, format: Format) -> String {
+    let digits = nanos.unsigned_abs().to_string();
+    Written { negative: nanos < 0, digits, exponent: LEAST, unit: Unit::Ten }.decimal(format)
 }
+
+/// The power of ten below which nothing is kept.
+const LEAST: i64 = -9;
+
+/// What digits are multiplied with, besides a power of ten.
+#[derive(Clone, Copy, Debug)]
+enum Unit {
+    Ten,
+    /// 2 to this power.
+    Two(u32),
+}
+
+/// A number as it stands there: of any length.
+struct Written {
+    negative: bool,
+    /// Without leading zeros; nothing for zero.
+    digits: String,
+    /// The power of ten that the digits are multiplied with: not below [`LEAST`], or twice that with a unit.
+    exponent: i64,
+    unit: Unit,
+}
+
+impl Written {
+    fn parse(text: &str) -> Result<Self, ParseError> {
+        let end = text.find(|c: char| !matches!(c, '0'..='9' | '.' | '+' | '-')).unwrap_or(text.len());
+        let (number, suffix) = text.split_at(end);
+        let (negative, number) = match number.as_bytes().first() {
+            Some(b'-') => (true, &number[1..]),
+            Some(b'+') => (false, &number[1..]),
+            _ => (false, number),
+        };
+        let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+        let good = |it: &str| it.bytes().all(|b| b.is_ascii_digit());
+        if (whole.is_empty() && fraction.is_empty()) || !good(whole) || !good(fraction) {
+            return Err(ParseError);
+        }
+        let (exponent, unit) = scale_of(suffix)?;
+        let digits = format!("{whole}{fraction}").trim_start_matches('0').to_owned();
+        let exponent = exponent - i64::try_from(fraction.len()).map_err(|_| ParseError)?;
+        let mut written = Self { negative, digits, exponent, unit };
+        written.round_at(if matches!(unit, Unit::Ten) { LEAST } else { 2 * LEAST });
+        Ok(written)
+    }
+
+    /// Rounds up what is below a power of ten.
+    fn round_at(&mut self, least: i64) {
+        let Ok(below @ 1..) = usize::try_from(least - self.exponent) else { return };
+        self.exponent = least;
+        let rest = self.digits.split_off(self.digits.len().saturating_sub(below));
+        if rest.bytes().any(|it| it != b'0') {
+            self.increment();
+        }
+    }
+
+    fn increment(&mut self) {
+        let kept = self.digits.trim_end_matches('9').len();
+        let nines = self.digits.len() - kept;
+        let last = self.digits[..kept].bytes().last().map_or(1, |it| it - b'0' + 1);
+        self.digits.truncate(kept.saturating_sub(1));
+        self.digits.push(char::from(b'0' + last));
+        self.digits.push_str(&"0".repeat(nines));
+    }
+
+    /// The value in units of 10⁻⁹, as far as it fits.
+    fn nanos(&self) -> i128 {
+        let size = self.size().unwrap_or(i128::MAX);
+        let size = if matches!(self.unit, Unit::Two(_)) { size.min(i128::from(i64::MAX) * NANO) } else { size };
+        if self.negative { -size } else { size }
+    }
+
+    fn size(&self) -> Option<i128> {
+        if self.digits.is_empty() {
+            return Some(0);
+        }
+        let digits: i128 = self.digits.parse().ok()?;
+        let Unit::Two(power) = self.unit else {
+            return digits.checked_mul(10_i128.checked_pow(u32::try_from(self.exponent - LEAST).ok()?)?);
+        };
+        // Of the tens in a long fraction only the fives divide; the twos are taken from the unit.
+        let long = u32::try_from(LEAST - self.exponent).unwrap_or(0);
+        let short = u32::try_from(self.exponent - LEAST).unwrap_or(0);
+        let scaled = digits.checked_mul(10_i128.pow(short))?.checked_mul(1 << (power - long))?;
+        Some(ceil(scaled, 5_i128.pow(long)))
+    }
+
+    /// With the largest decimal suffix that keeps it exact, or an exponent.
+    fn decimal(&self, format: Format) -> String {
+        let significant = self.digits.trim_end_matches('0');
+        if significant.is_empty() {
+            return "0".to_owned();
+        }
+        let mut exponent = self.exponent + (self.digits.len() - significant.len()) as i64;
+        let zeros = exponent.rem_euclid(3);
+        exponent -= zeros;
+        let sign = if self.negative { "-" } else { "" };
+        let zeros = &"00"[..zeros as usize];
+        let suffix = match (exponent, usize::try_from((exponent - LEAST) / 3)) {
+            (0, _) => String::new(),
+            (_, Ok(at)) if format != Format::Exponent && at < SUFFIXES.len() => SUFFIXES[at].to_owned(),
+            _ => format!("e{exponent}"),
+        };
+        format!("{sign}{significant}{zeros}{suffix}")
+    }
+}
+
+/// For every third power of ten, from [`LEAST`] on.
+const SUFFIXES: [&str; 10] = ["n", "u", "m", "", "k", "M", "G", "T", "P", "E"];
 
 fn ceil(value: i128, unit: i128) -> i128 {
     value.div_euclid(unit) + i128::from(value.rem_euclid(unit) != 0)
@@ -175,44 +266,16 @@ fn clamp(value: i128) -> i64 {
     i64::try_from(value).unwrap_or(if value < 0 { i64::MIN } else { i64::MAX })
 }
 
-/// What a suffix multiplies with, as a fraction of nanos.
-fn scale_of(suffix: &str) -> Result<(i128, i128), ParseError> {
-    let binary = |power: u32| Ok((NANO << (10 * power), 1));
-    match suffix {
-        "n" => Ok((1, 1)),
-        "u" => Ok((1000, 1)),
-        "m" => Ok((1_000_000, 1)),
-        "" => Ok((NANO, 1)),
-        "k" => Ok((NANO * 1000, 1)),
-        "M" => Ok((NANO * 10_i128.pow(6), 1)),
-        "G" => Ok((NANO * 10_i128.pow(9), 1)),
-        "T" => Ok((NANO * 10_i128.pow(12), 1)),
-        "P" => Ok((NANO * 10_i128.pow(15), 1)),
-        "E" => Ok((NANO * 10_i128.pow(18), 1)),
-        "Ki" => binary(1),
-        "Mi" => binary(2),
-        "Gi" => binary(3),
-        "Ti" => binary(4),
-        "Pi" => binary(5),
-        "Ei" => binary(6),
-        exponent => {
-            let exponent: i32 =
-                exponent.strip_prefix(['e', 'E']).ok_or(ParseError)?.parse().map_err(|_| ParseError)?;
-            match exponent {
-                -27..-9 => Ok((1, 10_i128.pow(exponent.unsigned_abs() - 9))),
-                -9..0 => Ok((10_i128.pow(9 - exponent.unsigned_abs()), 1)),
-                0..=18 => Ok((NANO * 10_i128.pow(exponent.unsigned_abs()), 1)),
-                _ => Err(ParseError),
-            }
-        }
+/// What a suffix multiplies with: a power of ten, or a unit.
+fn scale_of(suffix: &str) -> Result<(i64, Unit), ParseError> {
+    if let Some(at) = SUFFIXES.iter().position(|it| *it == suffix) {
+        return Ok((at as i64 * 3 + LEAST, Unit::Ten));
     }
-}
-
-fn scaled(whole: &str, fraction: &str, numerator: i128, denominator: i128) -> Option<i128> {
-    let fraction = &fraction[..fraction.len().min(18)];
-    let digits: i128 = format!("0{whole}{fraction}").parse().ok()?;
-    let divisor = 10_i128.pow(u32::try_from(fraction.len()).ok()?).checked_mul(denominator)?;
-    Some(ceil(digits.checked_mul(numerator)?, divisor))
+    if let Some(at) = ["Ki", "Mi", "Gi", "Ti", "Pi", "Ei"].iter().position(|it| *it == suffix) {
+        return Ok((0, Unit::Two(at as u32 * 10 + 10)));
+    }
+    let exponent = suffix.strip_prefix(['e', 'E']).ok_or(ParseError)?;
+    exponent.parse::<i32>().map(|it| (it.into(), Unit::Ten)).map_err(|_| ParseError)
 }
 
 #[cfg(test)]
@@ -234,6 +297,29 @@ mod tests {
         check("0.1Gi", "107374182400m");
         check("200000000000000000000000000001e-9", "200000000000000000000000000001e-9");
         check("1e-27", "1e-9");
+        check("0.0000000019", "2n");
+        check("1.000000000000000001Ei", "1152921504606846977152921505n");
+        check("0.33333333333333333333333333Ki", "341333333334n");
+        check("0.9999999999", "1");
+        check("1.9999999999e-9", "2e-9");
+        check("+00.500", "500m");
+        check("1e-2147483648", "1e-9");
+    }
+
+    #[test]
+    fn large_numbers_stay_what_they_are() {
+        let check = |text: &str, expect: &str| assert_eq!(canonical(text).as_deref(), Ok(expect), "{text}");
+        check("9223372036854775807", "9223372036854775807");
+        check("9223372036854775808", "9223372036854775808");
+        check("-9223372036854775808000", "-9223372036854775808k");
+        check("1e30", "1e30");
+        check("1e31", "10e30");
+        check("12e2147483640", "12e2147483640");
+        check("1000E", "1e21");
+        check("123456789012345678901234567890123456789012345", "123456789012345678901234567890123456789012345");
+        check("7Ei", "7Ei");
+        check("8Ei", "9223372036854775807");
+        assert!(Amount::parse("1e40").expect("it parses") > Amount::parse("1e20").expect("it parses"));
     }
 
     #[test]
@@ -256,7 +342,7 @@ mod tests {
         assert_eq!(amount("250m").value(), 1);
         assert_eq!(amount("1Gi").value(), 1 << 30);
         assert!(amount("999m") < amount("1"));
-        for text in ["", "x", "1x", "1..2", "-", "1 ", "1e99", "--1"] {
+        for text in ["", "x", "1x", "1..2", "-", "1 ", "1e", "1e1.5", "1e99999999999", "--1"] {
             assert_eq!(Amount::parse(text), Err(ParseError), "{text}");
         }
     }
