@@ -5,6 +5,7 @@
 use crate::state::State;
 use api::field::{Error, Path};
 use api::resources::Row;
+use api::strategy::StatusMeta;
 use api::{ApiError, Key, Object, ObjectMeta, Time};
 use jiff::Timestamp;
 
@@ -100,6 +101,22 @@ pub(crate) fn check_identity(key: &Key, new: &Object, old: &Object) -> Result<()
             Err(ApiError::invalid(row, &key.name, &[error]))
         }
         Some(_) => Err(ApiError::modified(row, &key.name)),
+    }
+}
+
+/// Takes from a written status the metadata that come with it, as far as the kind lets them be written that way.
+pub(crate) fn write_beside_status(kept: &mut ObjectMeta, sent: &mut ObjectMeta, writes: StatusMeta) {
+    kept.managed_fields = sent.managed_fields.take();
+    if writes == StatusMeta::Kept {
+        return;
+    }
+    kept.annotations = sent.annotations.take();
+    kept.finalizers = sent.finalizers.take();
+    if writes != StatusMeta::WithoutLabels {
+        kept.labels = sent.labels.take();
+    }
+    if writes != StatusMeta::WithoutOwners {
+        kept.owner_references = sent.owner_references.take();
     }
 }
 

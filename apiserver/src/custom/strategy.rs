@@ -4,7 +4,7 @@
 
 use api::custom::Custom;
 use api::field::{Error, Errors, Path};
-use api::strategy::{Column, ScaleView, SelectableField, Strategy, age_cell, name_cell};
+use api::strategy::{Column, ScaleView, SelectableField, StatusMeta, Strategy, age_cell, name_cell};
 use api::{Kind, Object};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -109,6 +109,10 @@ impl Strategy for CustomStrategy {
 
     fn updates_blindly(&self) -> bool {
         false
+    }
+
+    fn status_meta(&self) -> StatusMeta {
+        StatusMeta::Kept
     }
 
     fn counts_generation(&self) -> bool {

@@ -182,7 +182,7 @@ fn prepare(state: &State, target: &Target<'_>, new: &mut Object, old: &Object) {
     if target.part == Part::Status {
         let mut merged = old.clone();
         merged.copy_status(new);
-        merged.meta_mut().managed_fields = new.meta_mut().managed_fields.take();
+        metadata::write_beside_status(merged.meta_mut(), new.meta_mut(), strategy.status_meta());
         *new = merged;
         strategy.set_defaults(new);
         if let Some(below) = below(target) {

@@ -64,9 +64,14 @@ async fn a_node_writes_its_own_node_and_steers_nobody_to_it() {
     check(&rig, whole, labelled("kubernetes.io/role", "x".into()), refused).await;
     rig.merge(&own, &labelled("kubernetes.io/role", "x".into())).await;
     check(&rig, whole, labelled("kubernetes.io/role", Value::Null), refused).await;
-    // A status brings no labels along here.
-    check(&rig, ("PATCH", &status), labelled("kubernetes.io/role", "y".into()), "").await;
-    assert_eq!(rig.ok("GET", &own, &Value::Null).await["metadata"]["labels"]["kubernetes.io/role"], "x");
+    // A status brings labels along, and so is judged alike.
+    check(&rig, ("PATCH", &status), labelled("kubernetes.io/role", "y".into()), refused).await;
+    check(&rig, ("PATCH", &status), labelled("topology.kubernetes.io/zone", "w".into()), "").await;
+    let labels = rig.ok("GET", &own, &Value::Null).await["metadata"]["labels"].clone();
+    assert_eq!(
+        (&labels["kubernetes.io/role"], &labels["topology.kubernetes.io/zone"]),
+        (&json!("x"), &json!("w"))
+    );
     let taints = json!({ "spec": { "taints": null } });
     check(&rig, whole, taints, r#"node "one" is not allowed to modify taints"#).await;
     check(&rig, ("PATCH", &status), json!({ "status": { "phase": "Running" } }), "").await;
@@ -126,7 +131,8 @@ async fn a_node_has_only_what_its_pods_have() {
     rig.ok("GET", PODS, &Value::Null).await;
 
     let status = format!("{PODS}/mine/status");
-    check(&rig, ("PATCH", &status), labelled("a", "b".into()), "").await;
+    let refused = r#"node "one" cannot update labels through pod status"#;
+    check(&rig, ("PATCH", &status), labelled("a", "b".into()), refused).await;
     check(&rig, ("PATCH", &status), json!({ "status": { "phase": "Running" } }), "").await;
     let told = rig.ok("GET", &format!("{PODS}/mine"), &Value::Null).await;
     assert_eq!((&told["metadata"]["labels"], &told["status"]["phase"]), (&Value::Null, &json!("Running")));

@@ -206,3 +206,20 @@ async fn events_are_one_object_in_two_groups() {
     rig.ok("DELETE", &format!("{uri}/e"), &Value::Null).await;
     rig.refused(404, "GET", "/api/v1/namespaces/default/events/e", &Value::Null).await;
 }
+
+#[tokio::test]
+async fn a_status_brings_the_metadata_that_its_kind_lets_it_bring() {
+    let rig = rig().await;
+    let sent = json!({ "metadata": { "labels": { "x": "y" }, "annotations": { "a": "b" } } });
+    rig.ok("POST", "/api/v1/nodes", &json!({ "metadata": { "name": "n" } })).await;
+    rig.ok("POST", DEPLOYMENTS, &deployment("a")).await;
+    for (uri, labels) in [("/api/v1/nodes/n".to_owned(), "y"), (format!("{DEPLOYMENTS}/a"), "")] {
+        let changed = rig.merge(&format!("{uri}/status"), &sent).await.json();
+        let text = |field: &str, key: &str| changed["metadata"][field][key].as_str().unwrap_or_default();
+        assert_eq!((text("labels", "x"), text("annotations", "a")), (labels, "b"), "{uri}");
+    }
+    let wrong = json!({ "status": { "replicas": 1, "readyReplicas": 2 } });
+    let answer = rig.merge(&format!("{DEPLOYMENTS}/a/status"), &wrong).await;
+    assert_eq!(answer.status.as_u16(), 422, "{}", answer.text);
+    assert!(answer.text.contains("cannot be greater than status.replicas"), "{}", answer.text);
+}

@@ -216,7 +216,8 @@ impl Written {
     /// The value in units of 10⁻⁹, as far as it fits.
     fn nanos(&self) -> i128 {
         let size = self.size().unwrap_or(i128::MAX);
-        let size = if matches!(self.unit, Unit::Two(_)) { size.min(i128::from(i64::MAX) * NANO) } else { size };
+        let size =
+            if matches!(self.unit, Unit::Two(_)) { size.min(i128::from(i64::MAX) * NANO) } else { size };
         if self.negative { -size } else { size }
     }
 
@@ -316,7 +317,10 @@ mod tests {
         check("1e31", "10e30");
         check("12e2147483640", "12e2147483640");
         check("1000E", "1e21");
-        check("123456789012345678901234567890123456789012345", "123456789012345678901234567890123456789012345");
+        check(
+            "123456789012345678901234567890123456789012345",
+            "123456789012345678901234567890123456789012345",
+        );
         check("7Ei", "7Ei");
         check("8Ei", "9223372036854775807");
         assert!(Amount::parse("1e40").expect("it parses") > Amount::parse("1e20").expect("it parses"));

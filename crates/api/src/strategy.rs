@@ -61,6 +61,19 @@ pub struct ScaleView {
     pub selector: String,
 }
 
+/// What a write to the status changes besides the status, as upstream has it for each kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StatusMeta {
+    /// Labels, annotations, finalizers and owners: upstream's older kinds protect their spec only.
+    Written,
+    /// The same without labels.
+    WithoutLabels,
+    /// The same without owners, which old node agents are known to damage.
+    WithoutOwners,
+    /// Nothing.
+    Kept,
+}
+
 /// A kind that is another encoding of a stored one.
 pub trait Encoding: 'static {
     /// What clients see.
@@ -151,6 +164,8 @@ pub trait Behaviour: 'static {
     const GENERATION: bool = true;
     /// Whether a status that comes with a new object stays.
     const KEEPS_STATUS: bool = false;
+    /// What of its metadata a write to the status may change.
+    const STATUS_META: StatusMeta = StatusMeta::Written;
     /// The grace period a delete gets: `None` when objects of the kind go at once.
     fn grace(_object: &Self::Object, _requested: Option<i64>) -> Option<i64> {
         None
@@ -255,6 +270,10 @@ pub trait Strategy: Sync {
     fn keeps_status(&self) -> bool {
         false
     }
+    /// See [`Behaviour::STATUS_META`].
+    fn status_meta(&self) -> StatusMeta {
+        StatusMeta::Written
+    }
     /// See [`Behaviour::grace`].
     fn grace(&self, _object: &Object, _requested: Option<i64>) -> Option<i64> {
         None
@@ -272,6 +291,10 @@ pub trait Strategy: Sync {
     /// See [`Behaviour::scale`].
     fn scale(&self, _object: &Object) -> Option<ScaleView> {
         None
+    }
+    /// The field that `scale` writes, when the kind has a scale.
+    fn replicas_path(&self) -> Option<Vec<&str>> {
+        Some(vec!["spec", "replicas"])
     }
     /// See [`Behaviour::set_scale`].
     fn set_scale(&self, _object: &mut Object, _replicas: i32) {}
@@ -353,6 +376,9 @@ impl<B: Behaviour> Strategy for Typed<B> {
     }
     fn keeps_status(&self) -> bool {
         B::KEEPS_STATUS
+    }
+    fn status_meta(&self) -> StatusMeta {
+        B::STATUS_META
     }
     fn grace(&self, object: &Object, requested: Option<i64>) -> Option<i64> {
         object.get().and_then(|object| B::grace(object, requested))

@@ -3,7 +3,7 @@
 use crate::field::Errors;
 use crate::strategies::cells::{NONE, UNSET};
 use crate::strategies::defaults::{text, value};
-use crate::strategy::{Behaviour, Column, age_cell, name_cell};
+use crate::strategy::{Behaviour, Column, StatusMeta, age_cell, name_cell};
 use jiff::Timestamp;
 use k8s_openapi::api::admissionregistration::v1::{
     MatchResources, MutatingWebhookConfiguration, ParamRef, RuleWithOperations, ValidatingAdmissionPolicy,
@@ -84,6 +84,7 @@ impl Behaviour for ValidatingWebhookConfigurationStrategy {
 
 impl Behaviour for ValidatingAdmissionPolicyStrategy {
     type Object = ValidatingAdmissionPolicy;
+    const STATUS_META: StatusMeta = StatusMeta::Kept;
     const COLUMNS: &'static [Column] = &[
         Column::NAME,
         Column::number("Validations", "How many expressions are checked."),

@@ -4,7 +4,7 @@ use crate::field::Errors;
 use crate::resources::Scope;
 use crate::strategies::cells::{CREATED_AT, created_at};
 use crate::strategies::defaults::{text, value};
-use crate::strategy::{Behaviour, Column, name_cell};
+use crate::strategy::{Behaviour, Column, StatusMeta, name_cell};
 use jiff::Timestamp;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceConversion, CustomResourceDefinition, CustomResourceDefinitionCondition,
@@ -39,6 +39,7 @@ pub const FINALIZER: &str = "customresourcecleanup.apiextensions.k8s.io";
 
 impl Behaviour for CustomResourceDefinitionStrategy {
     type Object = CustomResourceDefinition;
+    const STATUS_META: StatusMeta = StatusMeta::Kept;
     const COLUMNS: &'static [Column] = &[Column::NAME, CREATED_AT];
 
     fn set_defaults(definition: &mut CustomResourceDefinition) {

@@ -1,6 +1,7 @@
 //! How a DaemonSet behaves.
 
 use crate::field::{Errors, Path};
+use crate::resources::Subresource;
 use crate::strategies::cells::{CONTAINERS, IMAGES, SELECTOR, labels, sorted};
 use crate::strategies::defaults::{text, value};
 use crate::strategies::pod;
@@ -55,6 +56,10 @@ impl Behaviour for DaemonSetStrategy {
 
     fn warnings(object: &DaemonSet) -> Vec<String> {
         pod::warnings::template(&Path::new("spec").child("template"), &object.spec.template)
+    }
+
+    fn validate_below(new: &DaemonSet, old: &DaemonSet, _below: Subresource) -> Errors {
+        crate::validation::status::daemon_set(new, old)
     }
 
     fn cells(set: &DaemonSet, now: Timestamp) -> Vec<Value> {

@@ -1,12 +1,13 @@
 //! How a Deployment behaves.
 
 use crate::field::{Errors, Path};
+use crate::resources::Subresource;
 use crate::strategies::cells::{CONTAINERS, IMAGES, SELECTOR, sorted};
 use crate::strategies::defaults::{text, value};
 use crate::strategies::pod;
 use crate::strategies::quantities;
 use crate::strategies::workload::{percent, scale_selector, wide_cells};
-use crate::strategy::{Behaviour, Column, ScaleView, age_cell, name_cell};
+use crate::strategy::{Behaviour, Column, ScaleView, StatusMeta, age_cell, name_cell};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStatus};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
@@ -18,6 +19,7 @@ pub struct DeploymentStrategy;
 
 impl Behaviour for DeploymentStrategy {
     type Object = Deployment;
+    const STATUS_META: StatusMeta = StatusMeta::WithoutLabels;
     const COLUMNS: &'static [Column] = &[
         Column::NAME,
         Column::text("Ready", "How many of the wanted pods are ready."),
@@ -51,6 +53,10 @@ impl Behaviour for DeploymentStrategy {
 
     fn warnings(object: &Deployment) -> Vec<String> {
         pod::warnings::template(&Path::new("spec").child("template"), &object.spec.template)
+    }
+
+    fn validate_below(new: &Deployment, old: &Deployment, _below: Subresource) -> Errors {
+        crate::validation::status::deployment(new, old)
     }
 
     fn cells(deployment: &Deployment, now: Timestamp) -> Vec<Value> {

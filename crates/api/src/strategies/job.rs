@@ -2,6 +2,7 @@
 
 use crate::field::{Errors, Path};
 use crate::meta;
+use crate::resources::Subresource;
 use crate::strategies::cells::{CONTAINERS, IMAGES, SELECTOR, selector};
 use crate::strategies::defaults::{text, value};
 use crate::strategies::pod;
@@ -70,6 +71,10 @@ impl Behaviour for JobStrategy {
         let template = object.spec.as_ref().map(|it| &it.template);
         let path = Path::new("spec").child("template");
         template.map(|it| pod::warnings::template(&path, it)).unwrap_or_default()
+    }
+
+    fn validate_below(new: &Job, old: &Job, _below: Subresource) -> Errors {
+        crate::validation::status::job(new, old)
     }
 
     fn cells(job: &Job, now: Timestamp) -> Vec<Value> {

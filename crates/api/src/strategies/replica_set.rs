@@ -1,6 +1,7 @@
 //! How a ReplicaSet behaves.
 
 use crate::field::Errors;
+use crate::resources::Subresource;
 use crate::strategies::cells::{CONTAINERS, IMAGES, SELECTOR, sorted};
 use crate::strategies::defaults::value;
 use crate::strategies::pod;
@@ -51,6 +52,10 @@ impl Behaviour for ReplicaSetStrategy {
 
     fn validate_update(object: &ReplicaSet, old: &ReplicaSet) -> Errors {
         crate::validation::workload::replica_set_update(object, old)
+    }
+
+    fn validate_below(new: &ReplicaSet, _old: &ReplicaSet, _below: Subresource) -> Errors {
+        crate::validation::status::replica_set(new)
     }
 
     fn cells(set: &ReplicaSet, now: Timestamp) -> Vec<Value> {

@@ -1,6 +1,7 @@
 //! How a ReplicationController behaves.
 
 use crate::field::Errors;
+use crate::resources::Subresource;
 use crate::strategies::cells::map_selector;
 use crate::strategies::defaults::value;
 use crate::strategies::pod;
@@ -48,6 +49,14 @@ impl Behaviour for ReplicationControllerStrategy {
 
     fn validate(object: &ReplicationController) -> Errors {
         crate::validation::workload::replication_controller(object)
+    }
+
+    fn validate_below(
+        new: &ReplicationController,
+        _old: &ReplicationController,
+        _below: Subresource,
+    ) -> Errors {
+        crate::validation::status::replication_controller(new)
     }
 
     fn cells(controller: &ReplicationController, now: Timestamp) -> Vec<Value> {

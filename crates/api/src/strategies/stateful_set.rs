@@ -1,6 +1,7 @@
 //! How a StatefulSet behaves.
 
 use crate::field::{Errors, Path};
+use crate::resources::Subresource;
 use crate::strategies::cells::{CONTAINERS, IMAGES};
 use crate::strategies::defaults::{text, value};
 use crate::strategies::quantities;
@@ -52,6 +53,10 @@ impl Behaviour for StatefulSetStrategy {
 
     fn warnings(object: &StatefulSet) -> Vec<String> {
         pod::warnings::template(&Path::new("spec").child("template"), &object.spec.template)
+    }
+
+    fn validate_below(new: &StatefulSet, old: &StatefulSet, _below: Subresource) -> Errors {
+        crate::validation::status::stateful_set(new, old)
     }
 
     fn cells(set: &StatefulSet, now: Timestamp) -> Vec<Value> {

@@ -4,7 +4,7 @@ use crate::field::Errors;
 use crate::meta;
 use crate::strategies::cells::UNSET;
 use crate::strategies::defaults::{text, value};
-use crate::strategy::{Behaviour, Column, age_cell, name_cell};
+use crate::strategy::{Behaviour, Column, StatusMeta, age_cell, name_cell};
 use jiff::Timestamp;
 use k8s_openapi::api::storage::v1::{
     CSIDriver, CSINode, CSIStorageCapacity, StorageClass, VolumeAttachment, VolumeAttributesClass,
@@ -92,6 +92,7 @@ impl Behaviour for VolumeAttributesClassStrategy {
 
 impl Behaviour for VolumeAttachmentStrategy {
     type Object = VolumeAttachment;
+    const STATUS_META: StatusMeta = StatusMeta::Kept;
     const GENERATION: bool = false;
     const COLUMNS: &'static [Column] = &[
         Column::NAME,

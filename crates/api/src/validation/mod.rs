@@ -19,6 +19,7 @@ pub mod policy;
 pub mod rbac;
 pub mod schedule;
 pub mod service;
+pub mod status;
 pub mod storage;
 pub mod workload;
 

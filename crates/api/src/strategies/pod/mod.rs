@@ -6,7 +6,7 @@ pub(crate) mod warnings;
 
 use crate::field::{Errors, Path};
 use crate::strategies::quantities;
-use crate::strategy::{Behaviour, Column, SelectableField};
+use crate::strategy::{Behaviour, Column, SelectableField, StatusMeta};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Pod, PodStatus};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
@@ -18,6 +18,7 @@ pub struct PodStrategy;
 
 impl Behaviour for PodStrategy {
     type Object = Pod;
+    const STATUS_META: StatusMeta = StatusMeta::WithoutOwners;
     const COLUMNS: &'static [Column] = columns::COLUMNS;
     const FIELDS: &'static [&'static str] = &[
         "spec.nodeName",
