@@ -4,6 +4,8 @@
 //! brings its owners with it ([`applied`]). The rules themselves are crate `apply`'s; what it needs in other versions,
 //! because managers wrote those, is converted here ([`Conversions`]).
 
+mod scale;
+
 use crate::custom::ownership::Place;
 use crate::handlers::present::Present;
 use crate::request::Query;

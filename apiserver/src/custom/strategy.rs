@@ -129,6 +129,10 @@ impl Strategy for CustomStrategy {
         })
     }
 
+    fn replicas_path(&self) -> Option<Vec<&str>> {
+        self.scale.as_ref()?.desired.names()
+    }
+
     fn set_scale(&self, object: &mut Object, replicas: i32) {
         let Some(names) = self.scale.as_ref().and_then(|it| it.desired.names()) else { return };
         let Some(custom) = object.downcast_mut::<Custom>() else { return };

@@ -21,27 +21,32 @@ use serde_json::{Map, Value};
 use std::sync::Arc;
 
 /// What is applied, and how.
-struct Applied {
-    config: Value,
-    force: Force,
-    manager: Manager,
+pub(super) struct Applied {
+    pub(super) config: Value,
+    pub(super) force: Force,
+    pub(super) manager: Manager,
     options: WriteOptions,
 }
 
-/// PATCH of an apply configuration, which is YAML or JSON.
-pub(crate) async fn apply(state: &State, call: &mut Call, part: Part, bytes: &[u8]) -> Answer {
-    if call.query.get("fieldManager").is_none() {
-        let error = Error::required(&Path::new("fieldManager"), "is required for apply patch");
-        return Err(crate::options::invalid("PatchOptions", &[error]));
+impl Applied {
+    /// Reads an apply configuration, which is YAML or JSON. Who applies has to say their name.
+    pub(super) fn of(call: &Call, bytes: &[u8]) -> Result<Self, ApiError> {
+        if call.query.get("fieldManager").is_none() {
+            let error = Error::required(&Path::new("fieldManager"), "is required for apply patch");
+            return Err(crate::options::invalid("PatchOptions", &[error]));
+        }
+        Ok(Self {
+            config: named(body::yaml(bytes)?, &call.key.name)?,
+            force: if call.query.is_true("force") { Force::Yes } else { Force::No },
+            manager: call.manager.of_applied(),
+            options: WriteOptions::of(&call.query)?,
+        })
     }
-    let config = named(body::yaml(bytes)?, &call.key.name)?;
-    let force = if call.query.is_true("force") { Force::Yes } else { Force::No };
-    let applied = Applied {
-        config,
-        force,
-        manager: call.manager.of_applied(),
-        options: WriteOptions::of(&call.query)?,
-    };
+}
+
+/// PATCH of an apply configuration.
+pub(crate) async fn apply(state: &State, call: &mut Call, part: Part, bytes: &[u8]) -> Answer {
+    let applied = Applied::of(call, bytes)?;
     for _ in 0..ATTEMPTS {
         let found = Notes::default();
         let exists = state.current(&call.key).await.map(drop);

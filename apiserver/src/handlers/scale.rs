@@ -1,10 +1,14 @@
 //! The scale of a workload: a small object of its own that stands for `spec.replicas`.
 
 use super::Call;
-use super::change::{self, Part};
-use super::patch::Patch;
+use super::apply::Applied;
+use super::change::{self, Part, Target};
+use super::patch::{APPLY, Patch};
+use super::present::Present;
+use crate::body;
 use crate::cache::entry::Entry;
 use crate::options::WriteOptions;
+use crate::ownership::Writing;
 use crate::request::Verb;
 use crate::respond::{self, Answer};
 use crate::state::State;
@@ -12,6 +16,8 @@ use crate::versions;
 use api::k8s::api::autoscaling::v1::{Scale, ScaleSpec, ScaleStatus};
 use api::{ApiError, Object, ObjectMeta};
 use http::StatusCode;
+use http::header::CONTENT_TYPE;
+use serde_json::Value;
 use std::sync::Arc;
 
 /// GET, PUT and PATCH of `scale`.
@@ -23,8 +29,11 @@ pub(crate) async fn handle(state: &State, call: &mut Call) -> Answer {
     }
     let options = WriteOptions::of(&call.query)?;
     let wanted = Wanted::read(call).await?;
-    let target = call.target(Part::Main, options.dry_run);
-    let entry = change::change(state, &target, &mut |it| wanted.edit(it), &call.notes).await?;
+    let mut target = call.target(Part::Main, options.dry_run);
+    if let Wanted::Applied(applied) = &wanted {
+        target = Target { manager: &applied.manager, ..target };
+    }
+    let entry = change::change(state, &target, &mut |it| wanted.edit(state, it), &call.notes).await?;
     respond::value(StatusCode::OK, form, &shown(state, call, entry).await?)
 }
 
@@ -32,42 +41,67 @@ pub(crate) async fn handle(state: &State, call: &mut Call) -> Answer {
 enum Wanted {
     Whole(Box<Scale>),
     Patched(Patch),
+    Applied(Applied),
 }
 
 impl Wanted {
     async fn read(call: &mut Call) -> Result<Self, ApiError> {
         match call.path.verb {
+            Verb::Patch if body::media_type(call.header(CONTENT_TYPE).unwrap_or_default()) == APPLY => {
+                let bytes = call.bytes().await?;
+                Applied::of(call, &bytes).map(Self::Applied)
+            }
             Verb::Patch => Patch::read(call).await.map(Self::Patched),
             _ => call.content().await?.plain().map(|it| Self::Whole(Box::new(it))),
         }
     }
 
-    fn edit(&self, object: &Object) -> Result<Object, ApiError> {
-        let row = object.kind().row();
-        let present = scale_of(object)?;
-        let scale = match self {
-            Self::Whole(scale) => (**scale).clone(),
+    fn edit(&self, state: &State, object: &Present) -> Result<Object, ApiError> {
+        match self {
+            Self::Whole(scale) => scaled(object, (**scale).clone()),
             Self::Patched(patch) => {
-                let document = serde_json::to_value(&present).map_err(ApiError::internal)?;
+                let document = serde_json::to_value(scale_of(object)?).map_err(ApiError::internal)?;
                 let patched = patch.apply(("autoscaling", "v1", "Scale"), &document)?;
-                serde_json::from_value(patched).map_err(|error| ApiError::bad_request(error.to_string()))?
+                scaled(object, decoded(patched)?)
             }
-        };
-        let replicas = scale.spec.as_ref().and_then(|it| it.replicas).unwrap_or(0);
-        if replicas < 0 {
-            let path = api::field::Path::new("spec").child("replicas");
-            let error = api::field::Error::invalid(&path, replicas, "must be greater than or equal to 0");
-            let name = object.meta().name.as_deref().unwrap_or_default();
-            return Err(ApiError::invalid(row, name, &[error]));
+            Self::Applied(applied) => {
+                let writing =
+                    Writing { kind: object.kind(), manager: &applied.manager, subresource: "scale" };
+                let live = scale_of(object)?;
+                let Some((scale, owners)) =
+                    writing.scale_applied(state, object, live, &applied.config, applied.force)?
+                else {
+                    return Ok(object.copy());
+                };
+                let mut changed = scaled(object, decoded(scale)?)?;
+                changed.meta_mut().managed_fields = Some(owners).filter(|it| !it.is_empty());
+                Ok(changed)
+            }
         }
-        let mut changed = object.clone();
-        row.strategy.set_scale(&mut changed, replicas);
-        let meta = changed.meta_mut();
-        // What the client read decides whether it may write, as for the object itself.
-        meta.resource_version = scale.metadata.resource_version.filter(|it| !it.is_empty());
-        meta.uid = scale.metadata.uid.filter(|it| !it.is_empty()).or_else(|| meta.uid.take());
-        Ok(changed)
     }
+}
+
+fn decoded(scale: Value) -> Result<Scale, ApiError> {
+    serde_json::from_value(scale).map_err(|error| ApiError::bad_request(error.to_string()))
+}
+
+/// The object as its scale wants it.
+fn scaled(object: &Object, scale: Scale) -> Result<Object, ApiError> {
+    let row = object.kind().row();
+    let replicas = scale.spec.as_ref().and_then(|it| it.replicas).unwrap_or(0);
+    if replicas < 0 {
+        let path = api::field::Path::new("spec").child("replicas");
+        let error = api::field::Error::invalid(&path, replicas, "must be greater than or equal to 0");
+        let name = object.meta().name.as_deref().unwrap_or_default();
+        return Err(ApiError::invalid(row, name, &[error]));
+    }
+    let mut changed = object.clone();
+    row.strategy.set_scale(&mut changed, replicas);
+    let meta = changed.meta_mut();
+    // What the client read decides whether it may write, as for the object itself.
+    meta.resource_version = scale.metadata.resource_version.filter(|it| !it.is_empty());
+    meta.uid = scale.metadata.uid.filter(|it| !it.is_empty()).or_else(|| meta.uid.take());
+    Ok(changed)
 }
 
 /// The scale as the version of the request has it.

@@ -95,3 +95,53 @@ async fn a_configuration_that_makes_no_sense_changes_nothing() {
     apply(&rig, "one", &owned, 400).await;
     assert_eq!(rig.send("GET", &uri, &Value::Null).await.status.as_u16(), 404);
 }
+
+#[tokio::test]
+async fn replicas_are_taken_over_through_the_scale() {
+    let rig = rig().await;
+    let uri = "/apis/apps/v1/namespaces/default/deployments/d";
+    let deployment = json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "name": "d" },
+        "spec": {
+            "replicas": 1, "selector": { "matchLabels": { "a": "b" } },
+            "template": {
+                "metadata": { "labels": { "a": "b" } }, "spec": { "containers": [{ "name": "c", "image": "i" }] },
+            },
+        },
+    });
+    let scale = |replicas: u32| {
+        let spec = json!({ "replicas": replicas });
+        json!({ "apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": { "name": "d" }, "spec": spec })
+    };
+    let apply = async |uri: &str, query: &str, config: &Value, expect: u16| {
+        let answer = send(&rig.admin, "PATCH", &format!("{uri}?{query}"), APPLY, &config.to_string()).await;
+        assert_eq!(answer.status.as_u16(), expect, "{query}: {}", answer.text);
+        answer.json()
+    };
+    let of_scale = format!("{uri}/scale");
+    apply(&of_scale, "fieldManager=h", &scale(3), 404).await;
+    apply(uri, "fieldManager=one", &deployment, 201).await;
+    apply(&of_scale, "", &scale(3), 422).await;
+    let refused = apply(&of_scale, "fieldManager=h", &scale(3), 409).await;
+    assert_eq!(refused["details"]["causes"][0]["field"], ".spec.replicas");
+    let scaled = apply(&of_scale, "fieldManager=h&force=true", &scale(3), 200).await;
+    assert_eq!((&scaled["kind"], &scaled["spec"]["replicas"]), (&json!("Scale"), &json!(3)));
+
+    let owned = rig.ok("GET", uri, &Value::Null).await;
+    assert_eq!(
+        (&owned["spec"]["replicas"], managers(&owned)),
+        (&json!(3), vec!["h Apply".into(), "one Apply".into()])
+    );
+    let taker = &owned["metadata"]["managedFields"][0];
+    assert_eq!(
+        (&taker["subresource"], &taker["apiVersion"], &taker["fieldsV1"]),
+        (&json!("scale"), &json!("apps/v1"), &json!({ "f:spec": { "f:replicas": {} } }))
+    );
+    apply(uri, "fieldManager=one", &deployment, 409).await;
+    let again = apply(&of_scale, "fieldManager=h", &scale(3), 200).await;
+    assert_eq!(
+        again["metadata"]["resourceVersion"], owned["metadata"]["resourceVersion"],
+        "nothing to write"
+    );
+    apply(&of_scale, "fieldManager=h", &json!({ "apiVersion": "v1", "kind": "Scale" }), 400).await;
+}

@@ -16,6 +16,7 @@ mod last_applied;
 pub mod managed_fields;
 mod managers;
 mod path;
+pub mod scale;
 pub mod schema;
 mod set;
 pub mod typed;

@@ -48,6 +48,16 @@ impl<'a> Id<'a> {
         let (manager, api_version) = (Cow::Borrowed(manager), Cow::Borrowed(api_version));
         Id { manager, operation, api_version, subresource: Cow::Borrowed(subresource) }
     }
+
+    /// The same, free of what it was read from.
+    pub(crate) fn into_owned(self) -> Id<'static> {
+        Id {
+            manager: Cow::Owned(self.manager.into_owned()),
+            operation: self.operation,
+            api_version: Cow::Owned(self.api_version.into_owned()),
+            subresource: Cow::Owned(self.subresource.into_owned()),
+        }
+    }
 }
 
 /// One manager and its fields.
