@@ -5,9 +5,10 @@
 //! the object's; one that carries none goes through. An edit that changes nothing writes nothing.
 
 use super::present::Present;
+use super::stored;
 use crate::admission::quota::{self, Charges};
 use crate::admission::{Attempt, Operation, Options};
-use crate::cache::entry::{Entry, check_depth};
+use crate::cache::entry::Entry;
 use crate::metadata;
 use crate::notes::Notes;
 use crate::ownership::{self, Manager, Writing};
@@ -171,8 +172,7 @@ async fn plan(state: &State, target: &Target<'_>, mut draft: Draft) -> Result<Ne
     let charges = quota::charges(state, &draft.attempt(target))?;
     let mut stored = versions::object(state, target.kind.stored(), draft.new).await?;
     stored.meta_mut().resource_version = None;
-    let stored: Bytes = stored.to_json().into();
-    check_depth(&stored)?;
+    let stored: Bytes = stored::bytes_of(stored)?.into();
     Ok(Next::Write(Write { stored, charges, removes }))
 }
 

@@ -5,10 +5,11 @@
 
 use super::Call;
 use super::change::{new_key, storage_error};
+use super::stored;
 use crate::admission::quota::{self, Charges};
 use crate::admission::{Attempt, Operation, Options};
 use crate::allocate::Reservation;
-use crate::cache::entry::{Entry, check_depth};
+use crate::cache::entry::Entry;
 use crate::metadata;
 use crate::notes::Notes;
 use crate::options::WriteOptions;
@@ -195,8 +196,7 @@ async fn store(
     let mut charges = quota::charges(state, &attempt_of(request, key, &mut object))?;
     // Only who shares a quota may have to look again.
     let mut copy = (!charges.is_empty()).then(|| object.clone());
-    let stored = versions::object(state, request.kind.stored(), object).await?.to_json();
-    check_depth(&stored)?;
+    let stored = stored::bytes_of(versions::object(state, request.kind.stored(), object).await?)?;
     if request.dry_run {
         return Ok((stored, taken(state, key).await?));
     }

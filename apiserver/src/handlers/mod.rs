@@ -15,6 +15,7 @@ pub(crate) mod patch;
 pub(crate) mod pods;
 pub(crate) mod present;
 pub(crate) mod scale;
+mod stored;
 pub(crate) mod subresource;
 pub(crate) mod token;
 pub(crate) mod update;

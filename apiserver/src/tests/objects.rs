@@ -223,3 +223,20 @@ async fn a_status_brings_the_metadata_that_its_kind_lets_it_bring() {
     assert_eq!(answer.status.as_u16(), 422, "{}", answer.text);
     assert!(answer.text.contains("cannot be greater than status.replicas"), "{}", answer.text);
 }
+
+#[tokio::test]
+async fn what_etcd_would_not_take_is_refused_in_its_words() {
+    let rig = rig().await;
+    let webhook = |size: usize| {
+        let client = json!({ "url": format!("https://x/{}", "y".repeat(size)) });
+        let hook = json!({
+            "name": "a.b.c", "clientConfig": client, "sideEffects": "None", "admissionReviewVersions": ["v1"],
+            "rules": [{ "operations": ["CREATE"], "apiGroups": ["none"], "apiVersions": ["v1"], "resources": ["x"] }],
+        });
+        json!({ "metadata": { "generateName": "w-" }, "webhooks": [hook] })
+    };
+    let uri = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
+    rig.ok("POST", uri, &webhook(1_500_000)).await;
+    let message = rig.refused(500, "POST", uri, &webhook(1_600_000)).await;
+    assert_eq!(message, "etcdserver: request is too large");
+}
