@@ -143,6 +143,11 @@ impl ListOptions {
             None => 0,
         };
         let after = query.get("continue").map(Token::decode).transpose()?;
+        if after.is_some() && revision_of(query)?.is_some_and(|it| it > 0) {
+            return Err(ApiError::bad_request(
+                "specifying resource version is not allowed when using continue",
+            ));
+        }
         Ok(Self { freshness: freshness_of(query, limit)?, limit, after })
     }
 }
@@ -276,7 +281,10 @@ mod tests {
         check("sendInitialEvents=true", Err(422));
         check("limit=x", Err(400));
         check("continue=nonsense", Err(400));
-        check(&format!("continue={}", Token::new(5, "ns/a").encode()), Ok(Freshness::Latest));
+        let token = Token::new(5, "ns/a").encode();
+        check(&format!("continue={token}"), Ok(Freshness::Latest));
+        check(&format!("continue={token}&resourceVersion=0"), Ok(Freshness::Any));
+        check(&format!("continue={token}&resourceVersion=5"), Err(400));
     }
 
     #[test]

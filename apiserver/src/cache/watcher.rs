@@ -318,11 +318,13 @@ impl Watcher {
 
     /// What a watch without news says: how far it is, now and then and at its end.
     fn quiet(&mut self, seen: u64) -> Vec<Signal> {
+        // A watch that starts in the future is not to hear of what was before.
+        let is_ahead = self.cursor > seen;
         self.cursor = self.cursor.max(seen);
         let now = clock::instant();
         self.ended =
             now >= self.deadline || self.shutdown.is_cancelled() || self.cached.closed().is_cancelled();
-        if !self.wishes.bookmarks || (now < self.next_bookmark && !self.ended) {
+        if !self.wishes.bookmarks || is_ahead || (now < self.next_bookmark && !self.ended) {
             return Vec::new();
         }
         self.next_bookmark = now + BOOKMARK_EVERY;

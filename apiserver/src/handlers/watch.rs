@@ -37,7 +37,10 @@ pub(crate) async fn watch(state: &Arc<State>, call: &Call) -> Answer {
     }
     let form = call.form()?;
     let timeout = options.timeout.unwrap_or_else(|| state.random.jitter(LEAST_TIMEOUT, 1.0));
-    let (start, wishes) = begin_of(state, &options).await?;
+    let (start, wishes) = match begin_of(state, &options).await {
+        Ok(begin) => begin,
+        Err(error) => return Ok(failed(&error)),
+    };
     let cached = state.cached(call.kind)?;
     let view = View { selection, lens: versions::lens(state, call.kind) };
     let begun = Watcher::begin(&state.caches, &cached, view, start, wishes, state.shutdown.clone());
@@ -56,7 +59,8 @@ pub(crate) async fn watch(state: &Arc<State>, call: &Call) -> Answer {
     Ok(respond::bytes(StatusCode::OK, Form::JSON.content_type(), Body::from_stream(body)))
 }
 
-/// Where the watch begins, once that revision has been reached.
+/// Where the watch begins. Who wants what exists at a revision waits until it has been reached; who wants the changes
+/// after it is told nothing until they come, however far that is.
 async fn begin_of(state: &State, options: &WatchOptions) -> Result<(Start, Wishes), ApiError> {
     let revision = options.revision.unwrap_or(0);
     let existing = options.initial.unwrap_or(revision == 0);
@@ -66,7 +70,8 @@ async fn begin_of(state: &State, options: &WatchOptions) -> Result<(Start, Wishe
     };
     match options.revision {
         None => drop(state.caches.fresh().await),
-        Some(revision) => await_revision(state, revision).await?,
+        Some(revision) if existing => await_revision(state, revision).await?,
+        Some(_) => {}
     }
     match (existing, revision) {
         (true, _) => Ok((Start::Existing, wishes)),
@@ -77,9 +82,14 @@ async fn begin_of(state: &State, options: &WatchOptions) -> Result<(Start, Wishe
 
 /// A watch that starts before the window is answered by one event: clients know that they have to list again.
 fn too_old(options: &WatchOptions) -> Response {
-    let error = expired(&format!("too old resource version: {}", options.revision.unwrap_or(0)));
+    let message = format!("too old resource version: {}", options.revision.unwrap_or(0));
+    failed(&ApiError::expired(message))
+}
+
+/// What goes wrong when a watch begins is an event, too, and not a refusal.
+fn failed(error: &ApiError) -> Response {
     let mut line = BytesMut::new();
-    push(&mut line, "ERROR", &error);
+    push(&mut line, "ERROR", &serde_json::to_vec(&error.0).unwrap_or_default());
     respond::bytes(StatusCode::OK, Form::JSON.content_type(), line.freeze())
 }
 

@@ -64,9 +64,21 @@ async fn bookmarks_come_when_asked_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_watch_from_the_future_is_refused() {
+async fn a_watch_from_the_future_waits_for_it() {
     let rig = rig().await;
-    rig.refused(504, "GET", &format!("{MAPS}?watch=1&resourceVersion=999999"), &Value::Null).await;
+    let now: u64 = revision(&rig).await.parse().unwrap();
+    let client = Client::new(rig.server.connector(access::UserInfo::administrator("admin")));
+    let kind = api::Kind::find("", "v1", "configmaps").unwrap();
+    let later = WatchParams { resource_version: Some((now + 1).to_string()), ..WatchParams::default() };
+    let mut watch = Box::pin(client.watch(kind, "default", &later).await.unwrap());
+    rig.ok("POST", MAPS, &map("a")).await;
+    rig.ok("POST", MAPS, &map("b")).await;
+    let Some(Ok(Frame::Added(object))) = watch.next().await else { panic!("an addition") };
+    assert_eq!(object.meta().name.as_deref(), Some("b"), "what came before is not told");
+    let bookmarks = "resourceVersion=999999&allowWatchBookmarks=true";
+    assert_eq!(events(&rig, bookmarks).await, [""; 0]);
+    let initial = "resourceVersion=999999&sendInitialEvents=true&resourceVersionMatch=NotOlderThan";
+    assert_eq!(events(&rig, initial).await, ["ERROR -"]);
     rig.refused(400, "GET", &format!("{MAPS}?watch=1&resourceVersion=abc"), &Value::Null).await;
 }
 
