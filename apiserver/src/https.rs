@@ -153,7 +153,8 @@ fn identity_of(stream: &TlsStream<TcpStream>) -> Option<Identity> {
     match pki::peer::identity_of(certificate) {
         Ok(peer) => {
             let groups = peer.groups.iter().map(String::as_str);
-            Some(Identity(Arc::new(UserInfo::from_certificate(&peer.user, groups))))
+            let user = UserInfo::from_certificate(&peer.user, groups).with_certificate(&peer.fingerprint);
+            Some(Identity(Arc::new(user)))
         }
         Err(error) => {
             tracing::debug!(%error, "a client certificate names nobody");

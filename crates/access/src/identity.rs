@@ -91,6 +91,13 @@ impl UserInfo {
         Self::authenticated(common_name, organizations.into_iter().map(str::to_owned))
     }
 
+    /// The same, known by this certificate: the SHA-256 of what it is encoded as, in hexadecimal digits.
+    #[must_use]
+    pub fn with_certificate(mut self, fingerprint: &str) -> Self {
+        self.extra.insert(EXTRA_CREDENTIAL_ID.to_owned(), vec![format!("X509SHA256={fingerprint}")]);
+        self
+    }
+
     /// The scheduler.
     pub fn kube_scheduler() -> Self {
         Self::authenticated(KUBE_SCHEDULER, [])
@@ -183,6 +190,8 @@ mod tests {
             "jane",
             &["dev", "system:authenticated"],
         );
+        let known = UserInfo::from_certificate("jane", []).with_certificate("ab01");
+        assert_eq!(known.extra[EXTRA_CREDENTIAL_ID], ["X509SHA256=ab01"]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use rustls_pki_types::pem::{PemObject, SectionKind};
+use sha2::{Digest, Sha256};
 use x509_parser::{certificate::X509Certificate, prelude::FromDer, x509::X509Name};
 
 use crate::Error;
@@ -13,6 +14,8 @@ pub struct Peer {
     pub user: String,
     /// The organizations, in their order.
     pub groups: Vec<String>,
+    /// SHA-256 of the certificate, in hexadecimal digits.
+    pub fingerprint: String,
     /// When the certificate stops being valid; a connection must not outlive it.
     pub not_after: Timestamp,
 }
@@ -22,7 +25,8 @@ pub fn identity_of(cert_der: &[u8]) -> Result<Peer, Error> {
     let certificate = parse(cert_der)?;
     let (user, groups) = names_of(certificate.subject());
     let user = user.ok_or(Error::NoCommonName)?;
-    Ok(Peer { user, groups, not_after: timestamp_of(certificate.validity().not_after) })
+    let fingerprint = Sha256::digest(cert_der).iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(Peer { user, groups, fingerprint, not_after: timestamp_of(certificate.validity().not_after) })
 }
 
 /// Refuses what is not one certificate or more, as PEM and nothing else.
