@@ -2,7 +2,7 @@
 //!
 //! Start at [`Front::serve`]. HTTPS and callers in this process come through here alike.
 
-use crate::audit::{self, record::Record};
+use crate::audit::{self, AuditId, record::Record};
 use crate::authn::{self, Identity};
 use crate::handlers;
 use crate::metrics::Answered;
@@ -16,7 +16,7 @@ use api::ApiError;
 use api::selector::{FieldRequirement, FieldSelector};
 use axum::Router;
 use axum::body::Body;
-use daemon::clock;
+use daemon::{Random, clock};
 use http::Request;
 use jiff::SignedDuration;
 use std::sync::Arc;
@@ -28,24 +28,29 @@ use tower::ServiceExt;
 pub(crate) struct Front {
     pub(crate) state: Arc<State>,
     endpoints: Router,
+    /// Where requests get their names from that bring none.
+    ids: Random,
 }
 
 impl Front {
     pub(crate) fn new(state: Arc<State>) -> Self {
-        Self { endpoints: endpoints::router(state.clone()), state }
+        Self { endpoints: endpoints::router(state.clone()), ids: state.random.fork(), state }
     }
 
     /// Answers a request. A refusal is an answer too.
-    pub(crate) async fn serve(&self, request: Request<Body>) -> Response {
+    pub(crate) async fn serve(&self, mut request: Request<Body>) -> Response {
         let began = clock::instant();
         let query = Query::parse(request.uri().query());
         let route = request::route(request.method(), request.uri().path(), &query);
+        let id = AuditId::of(request.headers(), &self.ids);
+        request.extensions_mut().insert(id.clone());
         let (verb, resource) = match &route {
             Route::Resource(path) => (path.verb.name(), self.known_plural(path)),
             Route::Other(_) | Route::NotAllowed => ("other", ""),
         };
         let answer = self.answer(route, query, request).await;
-        let response = answer.unwrap_or_else(|error| respond::refusal(&error));
+        let mut response = answer.unwrap_or_else(|error| respond::refusal(&error));
+        id.mark(&mut response);
         let answered = Answered { verb, resource, code: response.status().as_u16() };
         self.state.metrics.answered(answered, began.elapsed());
         response

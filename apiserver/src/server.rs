@@ -127,7 +127,7 @@ fn state(
         None => None,
     };
     let metrics = Metrics::new(config.metrics.clone());
-    let open = |it| Audit::open(it, &config.clock, &config.random, &config.metrics, tasks).map(Arc::new);
+    let open = |it| Audit::open(it, &config.clock, &config.metrics, tasks).map(Arc::new);
     let audit = config.audit.as_ref().map(open).transpose()?;
     Ok(State {
         audit,

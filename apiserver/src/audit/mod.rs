@@ -17,7 +17,8 @@ use api::ApiError;
 use axum::body::Body;
 use daemon::metrics::Registry;
 use daemon::{Clock, Random, Tasks};
-use http::header::USER_AGENT;
+use http::HeaderMap;
+use http::header::{HeaderValue, USER_AGENT};
 use policy::{Asked, Level, Policy, Stage, Subject};
 use record::{Outcome, Record, Request};
 use serde_json::{Value, json};
@@ -52,8 +53,30 @@ pub(crate) struct Audit {
     policy: Policy,
     log: log::Log,
     clock: Clock,
-    random: Random,
 }
+
+/// What an answer and the log call a request: what the client calls it, or a name of our own.
+#[derive(Clone, Debug)]
+pub(crate) struct AuditId(HeaderValue);
+
+impl AuditId {
+    pub(crate) fn of(headers: &HeaderMap, random: &Random) -> Self {
+        let given = headers.get(AUDIT_ID).filter(|it| !it.is_empty()).cloned();
+        let own = || HeaderValue::try_from(random.uid()).expect("a UUID is a header's value");
+        Self(given.unwrap_or_else(own))
+    }
+
+    /// Tells the client. What is passed on from elsewhere may have a name already.
+    pub(crate) fn mark(self, response: &mut crate::respond::Response) {
+        response.headers_mut().entry(AUDIT_ID).or_insert(self.0);
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(self.0.as_bytes()).into_owned()
+    }
+}
+
+const AUDIT_ID: &str = "audit-id";
 
 /// From where a connection comes; set by the HTTPS edge.
 #[derive(Clone, Copy, Debug)]
@@ -66,13 +89,12 @@ impl Audit {
     pub(crate) fn open(
         config: &AuditConfig,
         clock: &Clock,
-        random: &Random,
         metrics: &Registry,
         tasks: &Tasks,
     ) -> Result<Self, AuditError> {
         let policy = Policy::parse(&config.policy)?;
         let log = log::Log::open(config.target.clone(), clock.clone(), metrics, tasks)?;
-        Ok(Self { policy, log, clock: clock.clone(), random: random.fork() })
+        Ok(Self { policy, log, clock: clock.clone() })
     }
 
     /// Begins to log a request, if the policy wants it.
@@ -122,6 +144,7 @@ impl Audit {
             return None;
         }
         let told = Request {
+            id: request.extensions().get::<AuditId>().map(AuditId::text).unwrap_or_default(),
             uri: request.uri().path_and_query().map(ToString::to_string).unwrap_or_default(),
             verb: verb.to_owned(),
             sources: sources(request),

@@ -20,6 +20,7 @@ use std::task::{Context, Poll};
 /// What is known of a request before it is answered.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Request {
+    pub(crate) id: String,
     pub(crate) uri: String,
     /// The verb of a resource, or the method.
     pub(crate) verb: String,
@@ -35,7 +36,6 @@ pub(crate) struct Request {
 pub(crate) struct Record {
     audit: Arc<Audit>,
     decision: Decision,
-    id: String,
     request: Request,
     user: UserInfo,
     received: Timestamp,
@@ -60,8 +60,8 @@ impl Record {
         user: &UserInfo,
         notes: Arc<Notes>,
     ) -> Self {
-        let (id, received) = (audit.random.uid(), audit.clock.now());
-        Self { audit, decision, id, request, user: user.clone(), received, notes, known: Mutex::default() }
+        let received = audit.clock.now();
+        Self { audit, decision, request, user: user.clone(), received, notes, known: Mutex::default() }
     }
 
     /// Whom the user acts as.
@@ -117,7 +117,7 @@ impl Record {
             "kind": "Event",
             "apiVersion": "audit.k8s.io/v1",
             "level": self.decision.level.name(),
-            "auditID": self.id,
+            "auditID": request.id,
             "stage": stage.name(),
             "requestURI": request.uri,
             "verb": request.verb,
@@ -146,10 +146,7 @@ impl Record {
     }
 
     /// Logs how a request was answered, now or when the answer ends.
-    pub(super) async fn answered(self: Arc<Self>, mut response: Response) -> Response {
-        if let Ok(id) = self.id.parse() {
-            response.headers_mut().insert("audit-id", id);
-        }
+    pub(super) async fn answered(self: Arc<Self>, response: Response) -> Response {
         if self.request.lasts && !is_refusal(response.status()) {
             let outcome = Outcome::of(response.status());
             self.log(Stage::ResponseStarted, &outcome);

@@ -83,3 +83,14 @@ async fn fixed_paths_answer() {
         assert!(answer.status.is_success() && answer.text.contains(part), "{uri}: {}", answer.text);
     }
 }
+
+#[tokio::test]
+async fn every_answer_names_its_request() {
+    let rig = rig().await;
+    for uri in [MAPS, "/nosuch", "/healthz", "/api/v1/namespaces/default/configmaps/nope"] {
+        let own = send(&rig.admin, "GET", uri, &[], "").await;
+        assert_eq!(own.headers["audit-id"].len(), 36, "{uri}");
+        let given = send(&rig.admin, "GET", uri, &[("Audit-ID", "mine")], "").await;
+        assert_eq!(given.headers["audit-id"], "mine", "{uri}");
+    }
+}
