@@ -7,6 +7,7 @@ use crate::authn::{self, Identity};
 use crate::handlers;
 use crate::metrics::Answered;
 use crate::notes::Notes;
+use crate::pretty;
 use crate::request::{self, Query, ResourcePath, Route, Verb};
 use crate::respond::{self, Answer, Response};
 use crate::state::State;
@@ -44,6 +45,7 @@ impl Front {
         let route = request::route(request.method(), request.uri().path(), &query);
         let id = AuditId::of(request.headers(), &self.ids);
         request.extensions_mut().insert(id.clone());
+        let is_for_people = pretty::is_wanted(&route, &query, request.headers());
         let (verb, resource) = match &route {
             Route::Resource(path) => (path.verb.name(), self.known_plural(path)),
             Route::Other(_) | Route::NotAllowed => ("other", ""),
@@ -51,6 +53,9 @@ impl Front {
         let answer = self.answer(route, query, request).await;
         let mut response = answer.unwrap_or_else(|error| respond::refusal(&error));
         id.mark(&mut response);
+        if is_for_people {
+            response = pretty::answer(response).await;
+        }
         let answered = Answered { verb, resource, code: response.status().as_u16() };
         self.state.metrics.answered(answered, began.elapsed());
         response

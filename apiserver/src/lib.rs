@@ -34,6 +34,7 @@ mod notes;
 mod options;
 mod ownership;
 mod policies;
+mod pretty;
 mod proxy;
 mod request;
 mod respond;

@@ -85,6 +85,23 @@ async fn fixed_paths_answer() {
 }
 
 #[tokio::test]
+async fn people_get_indented_answers() {
+    let rig = rig().await;
+    rig.ok("POST", MAPS, &map("a")).await;
+    for (uri, agent, expect) in [
+        (format!("{MAPS}/a?pretty=true"), "kubectl/v1", "{\n  \"apiVersion\": \"v1\""),
+        (format!("{MAPS}/b"), "curl/8", "{\n  \"apiVersion\": \"v1\""),
+        (MAPS.to_owned(), "curl/8", "{\n  "),
+        (MAPS.to_owned(), "kubectl/v1", "{\""),
+        (format!("{MAPS}?watch=1&timeoutSeconds=1&pretty=1"), "curl/8", "{\"type\":\"ADDED\""),
+        ("/apis".to_owned(), "curl/8", "{\n  "),
+    ] {
+        let answer = send(&rig.admin, "GET", &uri, &[("user-agent", agent)], "").await;
+        assert!(answer.text.starts_with(expect), "{uri} {agent}: {}", answer.text);
+    }
+}
+
+#[tokio::test]
 async fn every_answer_names_its_request() {
     let rig = rig().await;
     for uri in [MAPS, "/nosuch", "/healthz", "/api/v1/namespaces/default/configmaps/nope"] {
