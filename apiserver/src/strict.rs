@@ -1,23 +1,64 @@
-//! Field validation: the duplicate and unknown fields of a body, named by path as upstream names them.
+//! One walk through a body's text, along the types of its kind: duplicate and unknown fields, named by path as upstream
+//! names them, and lists and maps that hold nothing.
 //!
-//! Start at [`findings`].
+//! Start at [`walk`]. What Go's types leave out when it is empty is not stored upstream: an empty list or map in a field
+//! of a built-in type is as good as none. [`without_empties`] takes those away, where the walk has met one.
 
 use api::Kind;
 use openapi::facts::{self, Field, Shape, Type};
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
 use std::borrow::Cow;
 use std::fmt;
 
-/// What is odd about the fields of JSON text, such as `unknown field "spec.containers[0].x"`, in the text's order.
+const META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
+
+/// What a walk has met.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Findings {
+    /// What is odd about the fields, such as `unknown field "spec.containers[0].x"`, in the text's order.
+    pub(crate) odd: Vec<String>,
+    /// Whether a list or map that would be left out upstream is empty.
+    pub(crate) has_empties: bool,
+}
+
+/// Walks through JSON text.
 ///
 /// Text that is not JSON, or nested beyond reason, is an error; types that skip a field would not notice.
-pub(crate) fn findings(kind: Kind, json: &[u8]) -> serde_json::Result<Vec<String>> {
-    let row = kind.row();
-    let within = facts::type_of(row.group, row.version, row.kind).map_or(Within::Anything, Within::of);
-    let (mut found, mut path) = (Vec::new(), Path::default());
+pub(crate) fn walk(kind: Kind, json: &[u8]) -> serde_json::Result<Findings> {
+    let (mut found, mut path) = (Findings::default(), Path::default());
     let mut text = serde_json::Deserializer::from_slice(json);
-    Walk { within, path: &mut path, found: &mut found }.deserialize(&mut text)?;
+    Walk { within: Within::root(kind), path: &mut path, found: &mut found }.deserialize(&mut text)?;
     Ok(found)
+}
+
+/// The same text without lists and maps that are empty where a type has a list or a map.
+pub(crate) fn without_empties(kind: Kind, json: &[u8]) -> serde_json::Result<Vec<u8>> {
+    let mut tree = serde_json::from_slice(json)?;
+    drop_empties(&mut tree, Within::root(kind));
+    serde_json::to_vec(&tree)
+}
+
+fn drop_empties(value: &mut Value, within: Within) {
+    match (value, within) {
+        (_, Within::Anything) => {}
+        (Value::Array(items), _) => items.iter_mut().for_each(|it| drop_empties(it, within)),
+        (Value::Object(fields), _) => {
+            fields.retain(|key, value| !(is_empty(value) && within.omits(key)));
+            for (key, value) in fields {
+                drop_empties(value, within.under(key).unwrap_or(Within::Anything));
+            }
+        }
+        _ => {}
+    }
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        _ => false,
+    }
 }
 
 /// What may be where the walk is.
@@ -27,11 +68,18 @@ enum Within {
     Type(&'static Type),
     /// Keys that are data; the field says what their values are.
     Values(&'static Field),
+    /// An object of a custom kind, of which only the metadata has a type.
+    Custom,
     /// JSON of any form.
     Anything,
 }
 
 impl Within {
+    fn root(kind: Kind) -> Self {
+        let row = kind.row();
+        facts::type_of(row.group, row.version, row.kind).map_or(Self::Custom, Self::of)
+    }
+
     fn of(found: &'static Type) -> Self {
         if found.is_open() { Self::Anything } else { Self::Type(found) }
     }
@@ -40,7 +88,8 @@ impl Within {
     fn under(self, key: &str) -> Option<Self> {
         let target = |field: &'static Field| field.target().map_or(Self::Anything, Self::of);
         match self {
-            Self::Anything => Some(Self::Anything),
+            Self::Custom if key == "metadata" => Some(Type::named(META).map_or(Self::Anything, Self::of)),
+            Self::Anything | Self::Custom => Some(Self::Anything),
             Self::Values(field) => Some(target(field)),
             Self::Type(found) => match found.field(key) {
                 Some(field) if field.shape() == Shape::Map => Some(Self::Values(field)),
@@ -48,6 +97,14 @@ impl Within {
                 None => found.has(key).then_some(Self::Anything),
             },
         }
+    }
+
+    /// Whether the key holds a list or a map that upstream leaves out when it is empty. An empty list of managed fields
+    /// is a wish: the object is to forget its owners.
+    fn omits(self, key: &str) -> bool {
+        let Self::Type(found) = self else { return false };
+        let is_wish = key == "managedFields" && found.name() == META;
+        !is_wish && found.field(key).is_some_and(|it| it.shape() != Shape::One)
     }
 }
 
@@ -75,44 +132,55 @@ impl Path {
 struct Walk<'a> {
     within: Within,
     path: &'a mut Path,
-    found: &'a mut Vec<String>,
+    found: &'a mut Findings,
 }
 
-impl<'de> DeserializeSeed<'de> for Walk<'_> {
-    type Value = ();
+/// Whether what was read is a list or a map without anything in it.
+type IsEmpty = bool;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+impl<'de> DeserializeSeed<'de> for Walk<'_> {
+    type Value = IsEmpty;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<IsEmpty, D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
+impl Walk<'_> {
+    /// Reads the value of a key that has not been there before.
+    fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
+        let Some(within) = self.within.under(key) else {
+            self.found.odd.push(format!("unknown field {:?}", self.path.0));
+            return self.skip(map);
+        };
+        let is_empty = map.next_value_seed(Walk { within, path: self.path, found: self.found })?;
+        self.found.has_empties |= is_empty && self.within.omits(key);
+        Ok(())
+    }
+
+    /// What is not read is walked all the same, so that its nesting has a bound, too.
+    fn skip<'de, A: MapAccess<'de>>(&mut self, map: &mut A) -> Result<(), A::Error> {
+        let unread = Walk { within: Within::Anything, path: self.path, found: &mut Findings::default() };
+        map.next_value_seed(unread).map(drop)
+    }
+}
+
 impl<'de> Visitor<'de> for Walk<'_> {
-    type Value = ();
+    type Value = IsEmpty;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("JSON")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<IsEmpty, A::Error> {
         let mut seen: Vec<Cow<'de, str>> = Vec::new();
         while let Some(Key(key)) = map.next_key()? {
             let length = self.path.push_key(&key);
             if seen.contains(&key) {
-                self.found.push(format!("duplicate field {:?}", self.path.0));
-                map.next_value_seed(Walk {
-                    within: Within::Anything,
-                    path: self.path,
-                    found: &mut Vec::new(),
-                })?;
+                self.found.odd.push(format!("duplicate field {:?}", self.path.0));
+                self.skip(&mut map)?;
             } else {
-                let (within, mut unread) = (self.within.under(&key), Vec::new());
-                if within.is_none() {
-                    self.found.push(format!("unknown field {:?}", self.path.0));
-                }
-                // What is not read is walked all the same, so that its nesting has a bound, too.
-                let found = if within.is_some() { &mut *self.found } else { &mut unread };
-                let within = within.unwrap_or(Within::Anything);
-                map.next_value_seed(Walk { within, path: self.path, found })?;
+                self.field(&key, &mut map)?;
                 // Beyond this an object is data, not fields, and looking through it would take quadratic time.
                 if seen.len() < 256 {
                     seen.push(key);
@@ -120,40 +188,40 @@ impl<'de> Visitor<'de> for Walk<'_> {
             }
             self.path.0.truncate(length);
         }
-        Ok(())
+        Ok(seen.is_empty())
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<IsEmpty, A::Error> {
         let mut index = 0;
         loop {
             let length = self.path.push_index(index);
             let walk = Walk { within: self.within, path: self.path, found: self.found };
             let item = items.next_element_seed(walk)?;
             self.path.0.truncate(length);
-            index += 1;
             if item.is_none() {
-                return Ok(());
+                return Ok(index == 0);
             }
+            index += 1;
         }
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
+    fn visit_bool<E>(self, _: bool) -> Result<IsEmpty, E> {
+        Ok(false)
     }
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        Ok(())
+    fn visit_i64<E>(self, _: i64) -> Result<IsEmpty, E> {
+        Ok(false)
     }
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        Ok(())
+    fn visit_u64<E>(self, _: u64) -> Result<IsEmpty, E> {
+        Ok(false)
     }
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
+    fn visit_f64<E>(self, _: f64) -> Result<IsEmpty, E> {
+        Ok(false)
     }
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
-        Ok(())
+    fn visit_str<E>(self, _: &str) -> Result<IsEmpty, E> {
+        Ok(false)
     }
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
+    fn visit_unit<E>(self) -> Result<IsEmpty, E> {
+        Ok(false)
     }
 }
 
@@ -189,7 +257,7 @@ mod tests {
 
     #[track_caller]
     fn check(kind: Kind, json: &str, expect: &[&str]) {
-        assert_eq!(findings(kind, json.as_bytes()).unwrap_or_default(), expect, "{json}");
+        assert_eq!(walk(kind, json.as_bytes()).unwrap_or_default().odd, expect, "{json}");
     }
 
     #[test]
@@ -223,5 +291,54 @@ mod tests {
     fn what_has_any_form_is_left_alone() {
         let json = r#"{"spec":{"versions":[{"schema":{"openAPIV3Schema":{"default":{"anything":1}}}}]}}"#;
         check(CustomResourceDefinition::KIND, json, &[]);
+    }
+
+    /// `expect` is what stays; the walk has to say beforehand whether anything goes.
+    #[track_caller]
+    fn check_empties(kind: Kind, json: &str, expect: &str) {
+        let (json, expect): (Value, Value) =
+            (serde_json::from_str(json).unwrap(), serde_json::from_str(expect).unwrap());
+        let text = serde_json::to_vec(&json).unwrap();
+        assert_eq!(walk(kind, &text).unwrap().has_empties, json != expect, "{json}");
+        let kept: Value = serde_json::from_slice(&without_empties(kind, &text).unwrap()).unwrap();
+        assert_eq!(kept, expect);
+    }
+
+    #[test]
+    fn empty_lists_and_maps_of_types_go_and_everything_else_stays() {
+        let check = |json: &str, expect: &str| check_empties(Pod::KIND, json, expect);
+        check(r#"{"spec":{"nodeSelector":{},"tolerations":[]}}"#, r#"{"spec":{}}"#);
+        check(
+            r#"{"metadata":{"labels":{},"finalizers":[],"annotations":{"a":""}}}"#,
+            r#"{"metadata":{"annotations":{"a":""}}}"#,
+        );
+        check(
+            r#"{"spec":{"containers":[{"env":[],"command":[],"resources":{"limits":{}}}]}}"#,
+            r#"{"spec":{"containers":[{"resources":{}}]}}"#,
+        );
+        for kept in [
+            r#"{"spec":{"volumes":[{"emptyDir":{}}],"securityContext":{},"containers":[{}]}}"#,
+            r#"{"metadata":{"managedFields":[]}}"#,
+            r#"{"metadata":{"managedFields":[{"fieldsV1":{"f:metadata":{}}}]}}"#,
+            r#"{"unknown":{},"spec":{"unknown":[]}}"#,
+        ] {
+            check(kept, kept);
+        }
+    }
+
+    #[test]
+    fn empty_json_of_any_form_stays() {
+        let of = |schema: &str| {
+            format!(r#"{{"spec":{{"versions":[{{"schema":{{"openAPIV3Schema":{schema}}}}}]}}}}"#)
+        };
+        let check = |schema: &str, expect: &str| {
+            check_empties(CustomResourceDefinition::KIND, &of(schema), &of(expect));
+        };
+        check(
+            r#"{"default":{},"example":[],"enum":[{},[]]}"#,
+            r#"{"default":{},"example":[],"enum":[{},[]]}"#,
+        );
+        check(r#"{"properties":{"a":{"items":{},"required":[]}}}"#, r#"{"properties":{"a":{"items":{}}}}"#);
+        check(r#"{"properties":{},"enum":[]}"#, "{}");
     }
 }

@@ -1,6 +1,6 @@
 //! Create, read, change, delete.
 
-use super::{MAPS, map, pod, rig};
+use super::{MAPS, map, pod, rig, send};
 use serde_json::{Value, json};
 
 const PODS: &str = "/api/v1/namespaces/default/pods";
@@ -205,6 +205,44 @@ async fn events_are_one_object_in_two_groups() {
     assert_eq!(rig.ok("GET", uri, &Value::Null).await["items"][0]["reason"], "R");
     rig.ok("DELETE", &format!("{uri}/e"), &Value::Null).await;
     rig.refused(404, "GET", "/api/v1/namespaces/default/events/e", &Value::Null).await;
+}
+
+#[tokio::test]
+async fn empty_lists_and_maps_are_as_good_as_none() {
+    let rig = rig().await;
+    let made = rig.ok("POST", DEPLOYMENTS, &deployment("a")).await;
+    let one = format!("{DEPLOYMENTS}/a");
+    let spec = json!({ "nodeSelector": {}, "tolerations": [] });
+    let merge = json!({ "metadata": { "labels": {} }, "spec": { "template": { "spec": spec } } });
+    let add = json!([{ "op": "add", "path": "/spec/template/spec/nodeSelector", "value": {} }]);
+    let mut applied = merge.clone();
+    (applied["apiVersion"], applied["kind"]) = ("apps/v1".into(), "Deployment".into());
+    for (media, patch) in [
+        ("application/merge-patch+json", &merge),
+        ("application/strategic-merge-patch+json", &merge),
+        ("application/json-patch+json", &add),
+        ("application/apply-patch+yaml", &applied),
+    ] {
+        let uri = format!("{one}?fieldManager=m&fieldValidation=Ignore");
+        let answer = send(&rig.admin, "PATCH", &uri, &[("content-type", media)], &patch.to_string()).await;
+        assert!(answer.status.is_success(), "{media} {}", answer.text);
+        let changed = answer.json();
+        assert_eq!(
+            (&changed["spec"], &changed["metadata"]["generation"]),
+            (&made["spec"], &json!(1)),
+            "{media}"
+        );
+    }
+    let mut whole = rig.ok("GET", &one, &Value::Null).await;
+    whole["spec"]["template"]["spec"]["nodeSelector"] = json!({});
+    whole["spec"]["template"]["spec"]["volumes"] = json!([{ "name": "v", "emptyDir": {} }]);
+    let changed = rig.ok("PUT", &one, &whole).await;
+    let pod = &changed["spec"]["template"]["spec"];
+    assert_eq!((pod.get("nodeSelector"), &pod["volumes"][0]["emptyDir"]), (None, &json!({})));
+    let role = json!({ "metadata": { "name": "r" }, "rules": [] });
+    rig.ok("POST", "/apis/rbac.authorization.k8s.io/v1/clusterroles", &role).await;
+    let map = rig.ok("POST", MAPS, &json!({ "metadata": { "name": "m" }, "data": {} })).await;
+    assert!(map.get("data").is_none(), "{map}");
 }
 
 #[tokio::test]
