@@ -126,6 +126,33 @@ pub(crate) fn yaml(text: &[u8]) -> Result<Value, ApiError> {
     }
 }
 
+/// The fields by which an object says what it is.
+#[derive(serde::Deserialize)]
+struct Names {
+    #[serde(default)]
+    kind: Value,
+    #[serde(default, rename = "apiVersion")]
+    api_version: Value,
+}
+
+/// Objects of custom kinds have to say what they are, as upstream has no types that would know without.
+fn check_named(kind: Kind, json: &[u8]) -> Result<(), ApiError> {
+    let row = kind.row();
+    if openapi::facts::type_of(row.group, row.version, row.kind).is_some() {
+        return Ok(());
+    }
+    // What is no object at all is told by the decoder.
+    let Ok(names) = serde_json::from_slice::<Names>(json) else { return Ok(()) };
+    let is_missing = |it: &Value| it.is_null() || it == "";
+    if is_missing(&names.kind) {
+        return Err(ApiError::bad_request("Object 'Kind' is missing in 'object has no kind field '"));
+    }
+    if is_missing(&names.api_version) {
+        return Err(ApiError::bad_request(other_version("", &row.api_version())));
+    }
+    Ok(())
+}
+
 fn other_version(found: &str, expected: &str) -> String {
     format!("the API version in the data ({found}) does not match the expected API version ({expected})")
 }
@@ -141,6 +168,7 @@ pub(crate) fn decode(
         let tree = serde_json::from_slice(json).unwrap_or(Value::Null);
         undecodable(kind, &tree, &error)
     };
+    check_named(kind, json)?;
     let strict::Findings { odd: mut found, has_empties } = strict::walk(kind, json).map_err(refused)?;
     // Rare, and so not worth a decoder of its own: whoever sends empty lists and maps pays for a second reading.
     let lean = has_empties.then(|| strict::without_empties(kind, json)).transpose().map_err(refused)?;

@@ -1,6 +1,6 @@
 //! Custom kinds: from the definition to the last object, through the same handlers as every kind.
 
-use super::{Rig, rig};
+use super::{Rig, rig, send};
 use serde_json::{Value, json};
 
 pub(super) const DEFINITIONS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
@@ -106,4 +106,36 @@ async fn a_schema_is_kept_to() {
     }
     let kept = rig.ok("GET", &format!("{WIDGETS}/a"), &Value::Null).await;
     assert!(kept["spec"].get("more").is_none(), "unknown fields are pruned: {kept}");
+}
+
+#[tokio::test]
+async fn objects_say_what_they_are() {
+    let rig = rig().await;
+    rig.ok("POST", DEFINITIONS, &definition()).await;
+    until(&rig, "GET", WIDGETS, 200).await;
+    let good = widget("a", &json!({ "size": 1 }));
+    let without = |field: &str| {
+        let mut object = good.clone();
+        object.as_object_mut().map(|it| it.remove(field));
+        object
+    };
+    let one = format!("{WIDGETS}/a");
+    for (field, part) in
+        [("kind", "Object 'Kind' is missing in"), ("apiVersion", "the API version in the data ()")]
+    {
+        assert!(rig.refused(400, "POST", WIDGETS, &without(field)).await.contains(part), "{field}");
+        rig.ok("POST", WIDGETS, &good).await;
+        assert!(rig.refused(400, "PUT", &one, &without(field)).await.contains(part), "{field}");
+        assert_eq!(rig.merge(&one, &json!({ field: null })).await.status.as_u16(), 422, "{field}");
+        let apply = [("content-type", "application/apply-patch+yaml")];
+        let uri = format!("{one}?fieldManager=m");
+        let answer = send(&rig.admin, "PATCH", &uri, &apply, &without(field).to_string()).await;
+        assert_eq!(answer.status.as_u16(), 400, "{field}: {}", answer.text);
+        rig.ok("DELETE", &one, &Value::Null).await;
+    }
+    let mut labelled = good.clone();
+    labelled["metadata"]["labels"] = json!({});
+    labelled["status"] = json!({});
+    let made = rig.ok("POST", WIDGETS, &labelled).await;
+    assert!(made["metadata"].get("labels").is_none(), "{made}");
 }
