@@ -1,16 +1,16 @@
 //! Request bodies: how long they may be, what they are written in, and what they decode to.
 //!
-//! Start at [`read`], then [`Content::object`] for objects of the table and [`Content::plain`] for everything else
+//! Start at [`room::Room::read`], then [`Content::object`] for objects of the table and [`Content::plain`] for everything else
 //! (options, scales, reviews). JSON, YAML and protobuf end up as the same typed objects.
+
+pub(crate) mod room;
 
 use crate::request::Query;
 use crate::strict;
 use api::{ApiError, Kind, Object};
-use axum::body::Body;
 use bytes::Bytes;
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -45,15 +45,6 @@ impl FieldValidation {
                 Err(ApiError::bad_request(message))
             }
         }
-    }
-}
-
-/// Reads a body to its end.
-pub(crate) async fn read(body: Body) -> Result<Bytes, ApiError> {
-    match Limited::new(body, LIMIT).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(ApiError::too_large(LIMIT)),
-        Err(error) => Err(ApiError::bad_request(format!("failed to read the body: {error}"))),
     }
 }
 

@@ -36,6 +36,8 @@ pub struct Config {
     pub static_tokens: Vec<(String, UserInfo)>,
     /// How many requests are worked on at once; the others wait for their turn, or are told to come back.
     pub max_requests_in_flight: usize,
+    /// How many bytes of large bodies are held at once; further ones wait for room, or are told to come back.
+    pub body_bytes: usize,
     /// How long a request may take, unless it is a watch or a stream. Clients may ask for less.
     pub request_timeout: Duration,
     /// What is logged of requests, and where; nothing when none is given.
@@ -59,6 +61,7 @@ impl Config {
             advertise: None,
             static_tokens: Vec::new(),
             max_requests_in_flight: 600,
+            body_bytes: 64 << 20,
             request_timeout: Duration::from_secs(60),
             audit: None,
             clock: Clock::system(),

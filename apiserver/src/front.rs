@@ -24,6 +24,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tower::ServiceExt;
 
+/// How long a request may take, or the part of it that is not a stream.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limit(pub(crate) Duration);
+
 /// The server without its sockets; cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Front {
@@ -86,7 +90,7 @@ impl Front {
         user: &Arc<UserInfo>,
         route: Route,
         query: Query,
-        request: Request<Body>,
+        mut request: Request<Body>,
         notes: &Arc<Notes>,
     ) -> Answer {
         let state = &self.state;
@@ -99,6 +103,7 @@ impl Front {
             false => state.fairness.enter(&user).await?,
         };
         let limit = limit_of(&route, &query, state.request_timeout)?;
+        request.extensions_mut().insert(Limit(limit.unwrap_or(state.request_timeout)));
         // On the heap: what handlers keep across their waits would otherwise be part of every future above them.
         let work = Box::pin(self.work(route, query, user, request, notes));
         match limit {

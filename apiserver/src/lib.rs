@@ -41,6 +41,7 @@ mod respond;
 mod reviews;
 mod server;
 mod shape;
+mod shares;
 mod state;
 mod strict;
 mod vault;

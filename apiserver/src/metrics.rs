@@ -1,6 +1,6 @@
 //! What the server counts, under Kubernetes' metric names.
 
-use crate::fairness::Counts;
+use crate::shares::Counts;
 use api::Kind;
 use daemon::metrics::{Counter, Family, Gauge, Histogram, Registry};
 use std::collections::HashMap;
@@ -66,9 +66,23 @@ impl Metrics {
             "apiserver_flowcontrol_rejected_requests_total",
         );
         Counts {
-            executing: self.registry.gauge(executing, "Requests that are worked on.", &[]),
+            taken: self.registry.gauge(executing, "Requests that are worked on.", &[]),
             waiting: self.registry.gauge(waiting, "Requests that wait for their turn.", &[]),
             rejected: self.registry.counter(rejected, "Requests that were told to come back later.", &[]),
+        }
+    }
+
+    /// How much room bodies take, how many wait for it and how many were sent away.
+    pub(crate) fn bodies(&self) -> Counts {
+        let (taken, waiting, rejected) = (
+            "skiff_apiserver_body_bytes",
+            "skiff_apiserver_waiting_bodies",
+            "skiff_apiserver_rejected_bodies_total",
+        );
+        Counts {
+            taken: self.registry.gauge(taken, "Bytes of large bodies that are held, or will be.", &[]),
+            waiting: self.registry.gauge(waiting, "Large bodies that wait for room.", &[]),
+            rejected: self.registry.counter(rejected, "Large bodies that found no room.", &[]),
         }
     }
 

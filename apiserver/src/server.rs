@@ -6,6 +6,7 @@ use crate::admission::Admission;
 use crate::allocate::{Allocators, Range};
 use crate::audit::{Audit, AuditError};
 use crate::authn::Identity;
+use crate::body::room::Room;
 use crate::bootstrap;
 use crate::cache::Caches;
 use crate::catalogue::Catalogue;
@@ -145,6 +146,7 @@ fn state(
         clock: config.clock.clone(),
         random: config.random.clone(),
         fairness: Fairness::new(config.max_requests_in_flight, metrics.seats()),
+        room: Arc::new(Room::new(config.body_bytes, metrics.bodies())),
         request_timeout: config.request_timeout,
         metrics,
         shutdown: tasks.token(),
@@ -175,6 +177,12 @@ impl Server {
         request: http::Request<axum::body::Body>,
     ) -> crate::respond::Response {
         self.front.serve(request).await
+    }
+
+    /// How many bytes large bodies take, and how many wait for room.
+    #[cfg(test)]
+    pub(crate) fn room(&self) -> (usize, usize) {
+        self.front.state.room.now()
     }
 
     /// A transport for clients of this process, as this user. Lists and watches share the server's objects.

@@ -3,6 +3,7 @@
 use crate::admission::Admission;
 use crate::allocate::Allocators;
 use crate::audit::Audit;
+use crate::body::room::Room;
 use crate::cache::entry::Entry;
 use crate::cache::resource::Cached;
 use crate::cache::{Caches, Observer};
@@ -44,7 +45,8 @@ pub(crate) struct State {
     pub(crate) clock: Clock,
     pub(crate) random: Random,
     pub(crate) metrics: Metrics,
-    pub(crate) fairness: Arc<Fairness>,
+    pub(crate) fairness: Fairness,
+    pub(crate) room: Arc<Room>,
     /// How long a request may take that is no watch and no stream.
     pub(crate) request_timeout: Duration,
     /// Cancelled when the server stops: ends watches.

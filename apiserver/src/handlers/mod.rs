@@ -23,8 +23,10 @@ pub(crate) mod watch;
 
 use crate::accept::{self, Form, Shape};
 use crate::audit::record::Record;
+use crate::body::room::Room;
 use crate::body::{self, Content, FieldValidation};
 use crate::cache::entry::Entry;
+use crate::front::Limit;
 use crate::notes::Notes;
 use crate::ownership::Manager;
 use crate::request::{Query, ResourcePath, Verb};
@@ -41,6 +43,7 @@ use http::header::ACCEPT;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// One request to a resource, with everything that handlers ask about it.
 pub(crate) struct Call {
@@ -55,6 +58,9 @@ pub(crate) struct Call {
     pub(crate) parts: Parts,
     /// A mutex because a body cannot be shared; nobody ever waits for it.
     body: Mutex<Body>,
+    room: Arc<Room>,
+    /// How long the request may take; what a body may take is a part of it.
+    time: Duration,
     /// What the client and the audit log should know besides the answer.
     pub(crate) notes: Arc<Notes>,
 }
@@ -66,7 +72,7 @@ impl Call {
 
     /// The body, read to its end.
     pub(crate) async fn content(&mut self) -> Result<Content, ApiError> {
-        let bytes = body::read(self.take_body()).await?;
+        let bytes = self.whole_body().await?;
         let content = Content::new(&self.parts.headers, bytes)?;
         if let Some(record) = self.record() {
             record.sent(|| content.tree().ok());
@@ -84,12 +90,17 @@ impl Call {
 
     /// The bytes of a patch.
     pub(crate) async fn bytes(&mut self) -> Result<Bytes, ApiError> {
-        let bytes = body::read(self.take_body()).await?;
+        let bytes = self.whole_body().await?;
         if let Some(record) = self.record() {
             // A patch is JSON, or YAML, of which JSON is a part.
             record.sent(|| body::yaml(&bytes).ok());
         }
         Ok(bytes)
+    }
+
+    async fn whole_body(&mut self) -> Result<Bytes, ApiError> {
+        let body = self.take_body();
+        self.room.read(body, &self.user.name, self.time).await
     }
 
     fn record(&self) -> Option<&Arc<Record>> {
@@ -151,12 +162,13 @@ pub(crate) async fn handle(
     let kind = kind.ok_or_else(ApiError::no_route)?;
     let key = key_of(kind, &path)?;
     let manager = Manager::of(&query, &parts.headers)?;
-    let body = Mutex::new(body);
-    let mut call = Call { kind, key, path, query, user, manager, parts, body, notes: notes.clone() };
+    let (body, room, notes) = (Mutex::new(body), state.room.clone(), notes.clone());
+    let time = parts.extensions.get().map_or(state.request_timeout, |Limit(time)| *time);
+    let mut call = Call { kind, key, path, query, user, manager, parts, body, room, time, notes };
     let answer = dispatch(state, &mut call).await;
     let mut response = answer.unwrap_or_else(|error| respond::refusal(&error));
-    notes.warn(state.catalogue.deprecation(kind));
-    respond::warn(&mut response, &notes.warnings());
+    call.notes.warn(state.catalogue.deprecation(kind));
+    respond::warn(&mut response, &call.notes.warnings());
     Ok(response)
 }
 

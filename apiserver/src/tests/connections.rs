@@ -1,7 +1,8 @@
 //! Connections as HTTPS clients see them.
 
-use super::rig_with;
+use super::{MAPS, Rig, map, rig_with};
 use daemon::clock;
+use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -20,13 +21,17 @@ async fn read_until(stream: &mut TlsStream<TcpStream>, end: &str) -> String {
     String::from_utf8(text).unwrap()
 }
 
+async fn connect(rig: &Rig) -> TlsStream<TcpStream> {
+    let connector = TlsConnector::from(Arc::new(pki::tls::client_config(&rig.ca_pem, None).unwrap()));
+    let stream = TcpStream::connect(rig.server.addresses()[0]).await.unwrap();
+    connector.connect("localhost".try_into().unwrap(), stream).await.unwrap()
+}
+
 /// Python's clients send a request's head and its body one after the other, and use the connection again.
 #[tokio::test]
 async fn a_refusal_before_the_body_has_come_does_not_cost_the_connection() {
     let rig = rig_with(|config| config.listen = vec![([127, 0, 0, 1], 0).into()]).await;
-    let connector = TlsConnector::from(Arc::new(pki::tls::client_config(&rig.ca_pem, None).unwrap()));
-    let stream = TcpStream::connect(rig.server.addresses()[0]).await.unwrap();
-    let mut stream = connector.connect("localhost".try_into().unwrap(), stream).await.unwrap();
+    let mut stream = connect(&rig).await;
     for _ in 0..3 {
         let head =
             "POST /api/v1/namespaces/default/configmaps HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n";
@@ -38,5 +43,55 @@ async fn a_refusal_before_the_body_has_come_does_not_cost_the_connection() {
         assert!(refused.starts_with("HTTP/1.1 403"), "{refused}");
         stream.write_all(b"GET /readyz HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
         assert!(read_until(&mut stream, "\r\n\r\nok").await.starts_with("HTTP/1.1 200"));
+    }
+}
+
+/// The head of a request and most of its body; the rest never comes.
+async fn begin(rig: &Rig, framing: &str, length: usize) -> TlsStream<TcpStream> {
+    let mut stream = connect(rig).await;
+    let head = format!("POST {MAPS} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer known\r\n{framing}\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // What the server does not read stays on the way, and then this side waits; that is the point.
+    let _full = clock::timeout(Duration::from_millis(5), stream.write_all(&vec![b' '; length])).await;
+    let _full = clock::timeout(Duration::from_millis(5), stream.flush()).await;
+    stream
+}
+
+#[tokio::test]
+async fn slow_bodies_take_no_more_memory_than_there_is_for_them() {
+    let room = 8 << 20;
+    let rig = rig_with(|config| {
+        config.listen = vec![([127, 0, 0, 1], 0).into()];
+        config.body_bytes = room;
+    })
+    .await;
+    let binding = json!({
+        "metadata": { "name": "known" },
+        "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "edit" },
+        "subjects": [{ "apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "token-user" }],
+    });
+    rig.ok("POST", "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", &binding).await;
+    rig.ok("GET", MAPS, &serde_json::Value::Null).await;
+    let mut slow = Vec::new();
+    for number in 0..40 {
+        slow.push(match number % 2 {
+            0 => begin(&rig, "content-length: 3000000", 100_000).await,
+            _ => begin(&rig, "transfer-encoding: chunked\r\n\r\n2dc6c0", 100_000).await,
+        });
+    }
+    // One of them fits into the user's half. All others wait: they came, and hold nothing.
+    while rig.server.room().1 < slow.len() - 1 {
+        clock::sleep(Duration::from_millis(10)).await;
+    }
+    let (taken, _) = rig.server.room();
+    assert!(taken > 0 && taken <= room / 2, "{taken}");
+    rig.ok("POST", MAPS, &map("small")).await;
+    let mut large = map("large");
+    large["data"] = json!({ "a": "x".repeat(1 << 20) });
+    // Another user's half is free.
+    rig.ok("POST", MAPS, &large).await;
+    drop(slow);
+    while rig.server.room().0 > 0 {
+        clock::sleep(Duration::from_millis(10)).await;
     }
 }
