@@ -1,22 +1,24 @@
 //! The API server as a program of its own. With its data it keeps an authority, from which it makes its certificates
 //! and a kubeconfig for an administrator.
 
+mod own;
+
 use anyhow::Context;
 use apiserver::{AuditConfig, AuditTarget, Config, Material, Server, Storage};
 use clap::Parser;
 use daemon::args::{DataArgs, LogArgs};
-use daemon::{Clock, Options, Tasks};
-use pki::files::{self, Audience};
+use daemon::follow::Followed;
+use daemon::{Options, Tasks};
+use own::Own;
+use pki::Pair;
+use pki::files;
+use pki::tls::Identity;
 use pki::tokens::Signer;
-use pki::{Authority, Pair, San, Validity};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
-
-const AUTHORITY_DAYS: u32 = 3650;
-const CERTIFICATE_DAYS: u32 = 365;
 
 /// Serves the Kubernetes API from an embedded store
 #[derive(Parser)]
@@ -126,18 +128,26 @@ struct Given {
 }
 
 impl Given {
-    fn material(&self) -> anyhow::Result<Material> {
-        let pair = |certificate: &Path, key: &Path| {
-            anyhow::Ok(Pair { cert_pem: files::read(certificate)?, key_pem: files::read(key)? })
-        };
+    /// What the files hold; certificates that are renewed in them are taken over.
+    fn material(&self, tasks: &Tasks) -> anyhow::Result<Material> {
         let tokens = files::read(&self.service_account_signing_key_file)?;
         Ok(Material {
-            serving: pair(&self.tls_cert_file, &self.tls_private_key_file)?.live()?,
+            serving: live(&self.tls_cert_file, &self.tls_private_key_file, tasks)?,
             ca_pem: files::read(&self.client_ca_file)?,
-            kubelet_client: Some(pair(&self.kubelet_client_certificate, &self.kubelet_client_key)?.live()?),
+            kubelet_client: Some(live(&self.kubelet_client_certificate, &self.kubelet_client_key, tasks)?),
             tokens: Arc::new(Signer::load(&self.service_account_issuer, &tokens)?),
         })
     }
+}
+
+/// An identity that is what two files hold.
+fn live(certificate: &Path, key: &Path, tasks: &Tasks) -> Result<Arc<Identity>, pki::Error> {
+    let (certificate, key) = (certificate.to_owned(), key.to_owned());
+    let followed = Followed::of([certificate.clone(), key.clone()]);
+    let identity = Pair::read(&certificate, &key)?.live()?;
+    let renewed = identity.clone();
+    followed.follow(tasks, move || renewed.replace(&Pair::read(&certificate, &key)?));
+    Ok(identity)
 }
 
 fn main() -> ExitCode {
@@ -148,20 +158,16 @@ fn main() -> ExitCode {
 
 async fn serve(args: Args, tasks: Tasks) -> anyhow::Result<()> {
     if let Some(given) = &args.given {
-        start(&args, given.material()?, tasks).await?;
+        let material = given.material(&tasks)?;
+        start(&args, material, tasks).await?;
         return Ok(());
     }
-    let folder = args.data.data.join("pki");
-    let clock = Clock::system();
-    let authority =
-        Authority::load_or_create(&folder, "kubernetes", Validity::days(clock.now(), AUTHORITY_DAYS))
-            .context("failed to set up the cluster's authority")?;
-    let material = material(&args, &authority, &folder, &clock)?;
-    let server = start(&args, material, tasks).await?;
-    if let (Some(file), Some(address)) = (&args.bootstrap_kubeconfig, server.addresses().first()) {
-        let kubeconfig = kubeconfig(&authority, *address, &clock)?;
-        files::write(file, kubeconfig.as_bytes(), Audience::Owner)?;
+    let mut own = Own::open(&args.data.data.join("pki"), &args.listen, &args.sans)?;
+    let server = start(&args, own.material()?, tasks.clone()).await?;
+    if let (Some(file), Some(address)) = (args.bootstrap_kubeconfig, server.addresses().first()) {
+        own.keep_kubeconfig(file, *address)?;
     }
+    tasks.spawn("certificates", own.keep(tasks.clone()));
     Ok(())
 }
 
@@ -180,51 +186,4 @@ async fn start(args: &Args, material: Material, tasks: Tasks) -> anyhow::Result<
         tracing::info!(%address, "serving");
     }
     Ok(server)
-}
-
-fn material(args: &Args, authority: &Authority, folder: &Path, clock: &Clock) -> anyhow::Result<Material> {
-    let validity = || Validity::days(clock.now(), CERTIFICATE_DAYS);
-    let names = [
-        "localhost",
-        "kubernetes",
-        "kubernetes.default",
-        "kubernetes.default.svc",
-        "kubernetes.default.svc.cluster.local",
-    ];
-    let mut sans: Vec<San> = names.into_iter().map(San::of).collect();
-    sans.extend(args.listen.iter().map(|it| San::Ip(it.ip())));
-    sans.extend(args.sans.iter().map(|it| San::of(it)));
-    let issuer = "https://kubernetes.default.svc.cluster.local";
-    Ok(Material {
-        serving: authority.issue_server("kube-apiserver", &sans, validity())?.live()?,
-        ca_pem: authority.cert_pem().to_owned(),
-        kubelet_client: Some(
-            authority
-                .issue_client("kube-apiserver-kubelet-client", &["system:masters"], validity())?
-                .live()?,
-        ),
-        tokens: Arc::new(Signer::load_or_create(&folder.join("sa.key"), issuer)?),
-    })
-}
-
-/// A kubeconfig whose user may do everything.
-fn kubeconfig(authority: &Authority, address: SocketAddr, clock: &Clock) -> anyhow::Result<String> {
-    let validity = Validity::days(clock.now(), CERTIFICATE_DAYS);
-    let pair = authority.issue_client("kubernetes-admin", &["system:masters"], validity)?;
-    let data = |pem: &str| base64::Engine::encode(&base64::engine::general_purpose::STANDARD, pem);
-    let config = serde_json::json!({
-        "apiVersion": "v1",
-        "kind": "Config",
-        "current-context": "skiff",
-        "clusters": [{ "name": "skiff", "cluster": {
-            "server": format!("https://{address}"),
-            "certificate-authority-data": data(authority.cert_pem()),
-        } }],
-        "users": [{ "name": "admin", "user": {
-            "client-certificate-data": data(&pair.cert_pem),
-            "client-key-data": data(&pair.key_pem),
-        } }],
-        "contexts": [{ "name": "skiff", "context": { "cluster": "skiff", "user": "admin" } }],
-    });
-    Ok(api::yaml::to_string(&config))
 }

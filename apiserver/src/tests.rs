@@ -35,6 +35,7 @@ struct Rig {
     tasks: Tasks,
     /// Who signed the server's certificate.
     ca_pem: String,
+    authority: Authority,
 }
 
 /// An answer, decoded.
@@ -75,7 +76,7 @@ async fn rig_with(change: impl FnOnce(&mut Config)) -> Rig {
     let tasks = Tasks::new();
     let server = start(config, material, tasks.clone()).await.unwrap();
     let admin = server.service(UserInfo::administrator("admin"));
-    let rig = Rig { server, admin, tasks, ca_pem: authority.cert_pem().to_owned() };
+    let rig = Rig { server, admin, tasks, ca_pem: authority.cert_pem().to_owned(), authority };
     rig.ok("POST", "/api/v1/namespaces/default/serviceaccounts", &account("default")).await;
     rig
 }

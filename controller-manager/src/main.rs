@@ -2,8 +2,6 @@
 
 use anyhow::Context;
 use clap::Parser;
-use client::https::Https;
-use client::{Client, kubeconfig::Kubeconfig};
 use controller_manager::Config;
 use daemon::args::LogArgs;
 use daemon::metrics::Registry;
@@ -43,8 +41,7 @@ fn main() -> ExitCode {
 }
 
 async fn start(args: Args, tasks: Tasks) -> anyhow::Result<()> {
-    let credentials = Kubeconfig::load(&args.kubeconfig)?.credentials(None)?;
-    let client = Client::new(Arc::new(Https::new(&credentials)?));
+    let client = runtime::connect(&args.kubeconfig, &tasks)?;
     let read = |path: PathBuf| {
         std::fs::read_to_string(&path).with_context(|| format!("failed to read {}", path.display()))
     };

@@ -1,13 +1,15 @@
 //! The node agent as a process of its own.
 
-use std::{net::IpAddr, path::PathBuf, process::ExitCode, sync::Arc};
+use std::{net::IpAddr, path::PathBuf, process::ExitCode};
 
 use anyhow::Context;
 use clap::Parser;
-use client::{Client, https::Https, kubeconfig::Kubeconfig};
+use daemon::Tasks;
 use daemon::args::{DataArgs, LogArgs};
+use daemon::follow::Followed;
 use kubelet::{Capacity, Config, Credentials};
 use network::IpNet;
+use pki::Pair;
 
 /// Runs the pods that are bound to this node.
 #[derive(Debug, Parser)]
@@ -79,18 +81,14 @@ fn label(text: &str) -> Result<(String, String), String> {
 }
 
 impl Args {
-    fn credentials(&self) -> anyhow::Result<Credentials> {
-        let read = |path: &PathBuf| {
-            std::fs::read_to_string(path).with_context(|| format!("failed to read {}", path.display()))
-        };
-        Ok(Credentials {
-            serving: pki::Pair {
-                cert_pem: read(&self.tls_cert_file)?,
-                key_pem: read(&self.tls_private_key_file)?,
-            }
-            .live()?,
-            client_ca_pem: read(&self.client_ca_file)?,
-        })
+    /// What the node serves with; a certificate that is renewed is taken over.
+    fn credentials(&self, tasks: &Tasks) -> anyhow::Result<Credentials> {
+        let (certificate, key) = (self.tls_cert_file.clone(), self.tls_private_key_file.clone());
+        let followed = Followed::of([certificate.clone(), key.clone()]);
+        let serving = Pair::read(&certificate, &key)?.live()?;
+        let renewed = serving.clone();
+        followed.follow(tasks, move || renewed.replace(&Pair::read(&certificate, &key)?));
+        Ok(Credentials { serving, client_ca_pem: pki::files::read(&self.client_ca_file)? })
     }
 
     fn config(self) -> anyhow::Result<Config> {
@@ -114,9 +112,8 @@ fn main() -> ExitCode {
     let args = Args::parse();
     let options = daemon::Options { log: args.log.clone(), ..daemon::Options::default() };
     daemon::run(options, |tasks| async move {
-        let identity = Kubeconfig::load(&args.kubeconfig)?.credentials(None)?;
-        let client = Client::new(Arc::new(Https::new(&identity).context("failed to set up a client")?));
-        let credentials = args.credentials()?;
+        let client = runtime::connect(&args.kubeconfig, &tasks)?;
+        let credentials = args.credentials(&tasks)?;
         kubelet::run(args.config()?, client, credentials, tasks).await
     })
 }

@@ -1,16 +1,11 @@
 //! The scheduler as a process of its own.
 
-use anyhow::Context;
 use clap::Parser;
-use client::Client;
-use client::https::Https;
-use client::kubeconfig::Kubeconfig;
 use daemon::args::LogArgs;
 use daemon::metrics::Registry;
 use daemon::{Clock, Random};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 /// Chooses a node for each pod.
 #[derive(Debug, Parser)]
@@ -30,8 +25,7 @@ fn main() -> ExitCode {
     let args = Args::parse();
     let options = daemon::Options { log: args.log.clone(), ..daemon::Options::default() };
     daemon::run(options, |tasks| async move {
-        let credentials = Kubeconfig::load(&args.kubeconfig)?.credentials(None)?;
-        let client = Client::new(Arc::new(Https::new(&credentials).context("failed to set up a client")?));
+        let client = runtime::connect(&args.kubeconfig, &tasks)?;
         let config = scheduler::Config { name: args.scheduler_name, ..scheduler::Config::default() };
         scheduler::run(config, client, Clock::system(), Random::system(), Registry::new(), tasks).await
     })

@@ -1,7 +1,11 @@
 //! Connections as HTTPS clients see them.
 
 use super::{MAPS, Rig, map, rig_with};
-use daemon::clock;
+use client::kubeconfig::Credentials;
+use client::{Transport, https::Https};
+use daemon::{Clock, clock};
+use http_body_util::BodyExt;
+use pki::Validity;
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
@@ -94,4 +98,37 @@ async fn slow_bodies_take_no_more_memory_than_there_is_for_them() {
     while rig.server.room().0 > 0 {
         clock::sleep(Duration::from_millis(10)).await;
     }
+}
+
+/// Who the server says that this client is.
+async fn whoami(https: &Https) -> String {
+    let review = json!({ "apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview" });
+    let request = http::Request::post("/apis/authentication.k8s.io/v1/selfsubjectreviews")
+        .header("content-type", "application/json")
+        .body(review.to_string().into())
+        .unwrap();
+    let body = https.send(request).await.unwrap().into_body().collect().await.unwrap().to_bytes();
+    let answer: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    answer["status"]["userInfo"]["username"].as_str().unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn a_client_whose_certificate_is_replaced_is_known_by_the_new_one() {
+    let rig = rig_with(|config| config.listen = vec![([127, 0, 0, 1], 0).into()]).await;
+    let credentials = |user: &str| {
+        let pair = rig.authority.issue_client(user, &[], Validity::days(Clock::system().now(), 1)).unwrap();
+        Credentials {
+            server: format!("https://localhost:{}", rig.server.addresses()[0].port()),
+            ca_pem: rig.ca_pem.clone().into_bytes(),
+            identity_pem: Some((pair.cert_pem.into_bytes(), pair.key_pem.into_bytes())),
+            ..Credentials::default()
+        }
+    };
+    let https = Https::new(&credentials("jane")).unwrap();
+    assert_eq!(whoami(&https).await, "jane");
+    https.replace(&credentials("joe")).unwrap();
+    assert_eq!(whoami(&https).await, "joe");
+    let broken = Credentials { ca_pem: b"-----BEGIN CERTIFICATE-----".to_vec(), ..credentials("jack") };
+    assert!(https.replace(&broken).is_err());
+    assert_eq!(whoami(&https).await, "joe");
 }

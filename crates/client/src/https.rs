@@ -10,10 +10,16 @@ use http_body_util::{BodyExt, StreamBody};
 use rustls::ClientConfig;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// Sends requests to one server over HTTPS.
 pub struct Https {
+    /// Locked to copy or to replace the pointer, never while a request is sent.
+    current: RwLock<Arc<Connection>>,
+}
+
+/// A server and an identity, with the connections made for them.
+struct Connection {
     base: String,
     token: Option<http::HeaderValue>,
     http: reqwest::Client,
@@ -36,6 +42,24 @@ pub enum SetupError {
 impl Https {
     /// A transport to the server and with the identity of these credentials.
     pub fn new(credentials: &Credentials) -> Result<Self, SetupError> {
+        Ok(Self { current: RwLock::new(Arc::new(Connection::new(credentials)?)) })
+    }
+
+    /// Sends requests from now on to the server and with the identity of these credentials. What is on its way stays on
+    /// the connections that it has.
+    pub fn replace(&self, credentials: &Credentials) -> Result<(), SetupError> {
+        let connection = Arc::new(Connection::new(credentials)?);
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = connection;
+        Ok(())
+    }
+
+    fn current(&self) -> Arc<Connection> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Connection {
+    fn new(credentials: &Credentials) -> Result<Self, SetupError> {
         let token = credentials.token.as_ref().map(|it| http::HeaderValue::from_str(&format!("Bearer {it}")));
         let http = reqwest::Client::builder()
             .tls_backend_preconfigured(tls_config(credentials)?)
@@ -78,11 +102,12 @@ pub fn tls_config(credentials: &Credentials) -> Result<ClientConfig, SetupError>
 impl Transport for Https {
     fn send(&self, request: http::Request<Bytes>) -> BoxFuture<'_, Result<http::Response<Body>, BoxError>> {
         Box::pin(async move {
+            let current = self.current();
             let (parts, body) = request.into_parts();
             let target = parts.uri.path_and_query().map_or("/", |it| it.as_str());
-            let mut sent =
-                self.http.request(parts.method, format!("{}{target}", self.base)).headers(parts.headers);
-            if let Some(token) = &self.token {
+            let url = format!("{}{target}", current.base);
+            let mut sent = current.http.request(parts.method, url).headers(parts.headers);
+            if let Some(token) = &current.token {
                 sent = sent.header(http::header::AUTHORIZATION, token.clone());
             }
             if !body.is_empty() {

@@ -247,6 +247,13 @@ impl Kubeconfig {
         }
     }
 
+    /// The files that it names.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let authorities = self.clusters.iter().map(|it| &it.cluster.certificate_authority);
+        let users = self.users.iter().flat_map(|it| [&it.user.client_certificate, &it.user.client_key]);
+        authorities.chain(users).filter_map(|it| it.as_deref())
+    }
+
     /// What a context (the current one if none is named) says of server and identity. Reads the files it names.
     pub fn credentials(&self, context: Option<&str>) -> Result<Credentials, Error> {
         let missing = |what, name: &str| Error::Missing { what, name: name.to_owned() };

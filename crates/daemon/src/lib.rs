@@ -10,6 +10,7 @@ pub mod args;
 mod aside;
 mod chain;
 pub mod clock;
+pub mod follow;
 mod heap;
 pub mod logging;
 pub mod metrics;

@@ -95,6 +95,11 @@ pub struct Pair {
 }
 
 impl Pair {
+    /// The pair in two files.
+    pub fn read(certificate: &Path, key: &Path) -> Result<Pair, Error> {
+        Ok(Pair { cert_pem: files::read(certificate)?, key_pem: files::read(key)? })
+    }
+
     /// What a program proves itself with, to be replaced while it runs.
     pub fn live(&self) -> Result<Arc<Identity>, Error> {
         Identity::new(self).map(Arc::new)

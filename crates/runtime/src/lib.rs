@@ -18,6 +18,7 @@
 #![warn(missing_docs)]
 
 pub mod cache;
+pub mod connect;
 pub mod controller;
 pub mod custom;
 pub mod driver;
@@ -31,6 +32,7 @@ pub mod trace;
 pub mod watcher;
 
 pub use cache::{Change, Objects, Snapshot};
+pub use connect::connect;
 pub use controller::{Controller, Registration, Wakes, Watch};
 pub use driver::{Driver, Settings};
 pub use events::Recorder;

@@ -15,6 +15,7 @@ use daemon::{Clock, Tasks, clock};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,8 +36,15 @@ struct Supervisor {
     material: Material,
     engine: Engine,
     tasks: Tasks,
-    /// The agents' keepers by node. An async lock: starting and stopping nodes is one thing at a time.
-    nodes: Mutex<HashMap<String, Tasks>>,
+    /// The agents by node. An async lock: starting and stopping nodes is one thing at a time.
+    nodes: Mutex<HashMap<String, Agent>>,
+}
+
+/// A node's agent.
+struct Agent {
+    /// Keep it running.
+    keeper: Tasks,
+    address: IpAddr,
 }
 
 const FIRST_WAIT: Duration = Duration::from_millis(100);
@@ -59,6 +67,7 @@ pub(crate) async fn supervise(folder: Folder, tasks: Tasks) -> Result<()> {
         supervisor.keep(program, &tasks);
     }
     supervisor.reconcile(&cluster).await?;
+    tasks.spawn("certificates", supervisor.clone().keep_certificates());
     control::listen(&supervisor.folder, Arc::clone(&supervisor), &tasks)?;
     // The lock is held until the process has ended: whoever waits for it must find the store and the ports free.
     std::mem::forget(lock);
@@ -68,9 +77,7 @@ pub(crate) async fn supervise(folder: Folder, tasks: Tasks) -> Result<()> {
 impl Supervisor {
     fn control_plane(&self, cluster: &Cluster) -> Result<[Program; 3]> {
         let apiserver = self.apiserver(cluster)?;
-        let manager =
-            self.kubeconfig(cluster, "controller-manager", "system:kube-controller-manager", &[])?;
-        let scheduler = self.kubeconfig(cluster, "scheduler", "system:kube-scheduler", &[])?;
+        let [manager, scheduler] = self.control_plane_kubeconfigs(cluster)?;
         let pki = |file: &str| text(&self.folder.pki().join(file));
         let trust = [
             ["--root-ca".to_owned(), pki("ca.crt")],
@@ -88,10 +95,53 @@ impl Supervisor {
         ])
     }
 
-    fn apiserver(&self, cluster: &Cluster) -> Result<Vec<String>> {
+    fn control_plane_kubeconfigs(&self, cluster: &Cluster) -> Result<[PathBuf; 2]> {
+        Ok([
+            self.kubeconfig(cluster, "controller-manager", "system:kube-controller-manager", &[])?,
+            self.kubeconfig(cluster, "scheduler", "system:kube-scheduler", &[])?,
+        ])
+    }
+
+    fn apiserver_files(&self, cluster: &Cluster) -> Result<()> {
         self.material.server(cluster)?;
-        let user = "kube-apiserver-kubelet-client";
-        self.material.client("apiserver-kubelet-client", user, &["system:masters"])?;
+        serve::kubelet_client(&self.material)?;
+        Ok(())
+    }
+
+    fn node_kubeconfig(&self, cluster: &Cluster, node: &Node, address: IpAddr) -> Result<PathBuf> {
+        self.material.node_server(node, address)?;
+        let user = format!("system:node:{}", node.name);
+        self.kubeconfig(cluster, &format!("node-{}", node.name), &user, &["system:nodes"])
+    }
+
+    /// Renews the certificates in the daemons' files before they end, until the tasks are told to stop. The daemons look
+    /// at their files once a minute; nothing restarts.
+    async fn keep_certificates(self: Arc<Self>) {
+        let token = self.tasks.token();
+        while token.run_until_cancelled(clock::sleep(serve::RENEWAL_CHECK)).await.is_some() {
+            if let Err(error) = self.renew().await {
+                tracing::error!("failed to renew the cluster's certificates: {error:#}");
+            }
+        }
+    }
+
+    /// What is kept is made anew when it is due, and stays as it is otherwise.
+    async fn renew(&self) -> Result<()> {
+        let cluster =
+            Cluster::load(&self.folder.description())?.context("the cluster's description is gone")?;
+        self.apiserver_files(&cluster)?;
+        self.control_plane_kubeconfigs(&cluster)?;
+        let nodes = self.nodes.lock().await;
+        for node in &cluster.nodes {
+            if let Some(agent) = nodes.get(&node.name) {
+                self.node_kubeconfig(&cluster, node, agent.address)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn apiserver(&self, cluster: &Cluster) -> Result<Vec<String>> {
+        self.apiserver_files(cluster)?;
         self.material.tokens()?;
         let pki = |file: &str| text(&self.folder.pki().join(file));
         let mut given = vec![
@@ -119,12 +169,8 @@ impl Supervisor {
         Ok(given.into_iter().flat_map(|(name, value)| [format!("--{name}"), value]).collect())
     }
 
-    async fn agent(&self, cluster: &Cluster, node: &Node) -> Result<Program> {
-        let address = serve::place(cluster, node).await;
-        let user = format!("system:node:{}", node.name);
-        let kubeconfig =
-            self.kubeconfig(cluster, &format!("node-{}", node.name), &user, &["system:nodes"])?;
-        self.material.node_server(node, address)?;
+    fn agent(&self, cluster: &Cluster, node: &Node, address: IpAddr) -> Result<Program> {
+        let kubeconfig = self.node_kubeconfig(cluster, node, address)?;
         let pki = |file: String| text(&self.folder.pki().join(file));
         let given = [
             ("kubeconfig", text(&kubeconfig)),
@@ -143,7 +189,7 @@ impl Supervisor {
         self.program(&format!("kubelet-{}", node.name), "kubelet", given)
     }
 
-    /// Writes a kubeconfig for a daemon.
+    /// Writes a kubeconfig for a daemon, unless it is there already: daemons read it again whenever it is written.
     fn kubeconfig(&self, cluster: &Cluster, name: &str, user: &str, groups: &[&str]) -> Result<PathBuf> {
         let pair = self.material.client(name, user, groups)?;
         let credentials = Credentials {
@@ -155,7 +201,9 @@ impl Supervisor {
         let mut kubeconfig = Kubeconfig::default();
         kubeconfig.put(&cluster.context(), &credentials);
         let path = self.folder.pki().join(format!("{name}.kubeconfig"));
-        kubeconfig.save(&path)?;
+        if Kubeconfig::load(&path).ok().as_ref() != Some(&kubeconfig) {
+            kubeconfig.save(&path)?;
+        }
         Ok(path)
     }
 
@@ -180,16 +228,16 @@ impl Supervisor {
         let wanted = |name: &str| cluster.nodes.iter().any(|it| it.name == name && !it.stopped);
         let surplus: Vec<String> = nodes.keys().filter(|it| !wanted(it)).cloned().collect();
         for name in surplus {
-            if let Some(tasks) = nodes.remove(&name) {
-                tasks.shutdown().await;
+            if let Some(agent) = nodes.remove(&name) {
+                agent.keeper.shutdown().await;
             }
             self.engine.remove_containers(&cluster.name, Some(&name)).await?;
         }
         for node in cluster.nodes.iter().filter(|it| !it.stopped) {
             if !nodes.contains_key(&node.name) {
-                let tasks = self.tasks.child();
-                self.keep(self.agent(cluster, node).await?, &tasks);
-                nodes.insert(node.name.clone(), tasks);
+                let (keeper, address) = (self.tasks.child(), serve::place(cluster, node).await);
+                self.keep(self.agent(cluster, node, address)?, &keeper);
+                nodes.insert(node.name.clone(), Agent { keeper, address });
             }
         }
         Ok(())

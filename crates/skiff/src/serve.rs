@@ -28,7 +28,7 @@ use tokio::sync::Mutex;
 const NETWORK_CHECK: Duration = Duration::from_secs(20);
 
 /// How often certificates are looked at. They are renewed in the last fifth of their life, which is months.
-const RENEWAL_CHECK: Duration = Duration::from_secs(60 * 60);
+pub(crate) const RENEWAL_CHECK: Duration = Duration::from_secs(60 * 60);
 
 /// A running cluster.
 struct Running {
@@ -261,7 +261,7 @@ fn apiserver_material(material: &Material, cluster: &Cluster) -> Result<(apiserv
 }
 
 /// What the API server shows to nodes.
-fn kubelet_client(material: &Material) -> Result<Pair> {
+pub(crate) fn kubelet_client(material: &Material) -> Result<Pair> {
     let user = "kube-apiserver-kubelet-client";
     material.client("apiserver-kubelet-client", user, &["system:masters"])
 }
