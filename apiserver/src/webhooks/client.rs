@@ -32,10 +32,17 @@ type Sender = SendRequest<Full<Bytes>>;
 /// See the module.
 pub(crate) struct Client {
     target: Result<Target, String>,
-    /// The authorities that are trusted, or why none can be.
-    tls: Result<Arc<ClientConfig>, String>,
+    trust: Trust,
     /// Locked to take a connection out or to put it back.
     idle: Mutex<Vec<Sender>>,
+}
+
+/// Whose certificates are taken.
+enum Trust {
+    /// Those that the authorities of a bundle have signed, unless nobody can read it.
+    Bundle(Result<Arc<ClientConfig>, String>),
+    /// Those that the system trusts, as upstream does without a bundle.
+    System,
 }
 
 /// Whom a client asks.
@@ -73,13 +80,15 @@ impl Client {
             (None, None) => Err("webhook configuration must have either service or URL".to_owned()),
         };
         let bundle = config.ca_bundle.as_ref().map(|it| String::from_utf8_lossy(&it.0));
-        let tls = match bundle.filter(|it| !it.is_empty()) {
-            Some(bundle) => pki::tls::foreign_client_config(&bundle).map(Arc::new).map_err(|it| {
-                format!("unable to load root certificates: unable to parse bytes as PEM block: {it}")
-            }),
-            None => Err("the webhook has no caBundle, and this server trusts nobody by itself".to_owned()),
+        let trust = match bundle.filter(|it| !it.is_empty()) {
+            Some(bundle) => {
+                Trust::Bundle(pki::tls::foreign_client_config(&bundle).map(Arc::new).map_err(|it| {
+                    format!("unable to load root certificates: unable to parse bytes as PEM block: {it}")
+                }))
+            }
+            None => Trust::System,
         };
-        Self { target, tls, idle: Mutex::default() }
+        Self { target, trust, idle: Mutex::default() }
     }
 
     /// Sends a review and gives the body of the answer.
@@ -148,7 +157,7 @@ impl Client {
             Some(service) => resolve::service(state, service)?,
             None => Place { host: target.host.clone(), port: target.port },
         };
-        let tls = self.tls.clone()?;
+        let tls = self.trust.config()?;
         let dialled = TcpStream::connect((place.host.as_str(), place.port)).await;
         let stream = dialled.map_err(|error| dial_error(&place, &error))?;
         stream.set_nodelay(true).map_err(|error| error.to_string())?;
@@ -163,6 +172,15 @@ impl Client {
             }
         });
         Ok(sender)
+    }
+}
+
+impl Trust {
+    fn config(&self) -> Result<Arc<ClientConfig>, String> {
+        match self {
+            Self::Bundle(config) => config.clone(),
+            Self::System => pki::tls::public_client_config().map_err(|it| it.to_string()),
+        }
     }
 }
 

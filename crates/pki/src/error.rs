@@ -70,4 +70,9 @@ pub enum Error {
     /// Servers' certificates could not be checked against the authorities.
     #[error("failed to set up the check of servers' certificates")]
     ServerCheck(#[source] rustls::client::VerifierBuilderError),
+    /// The system trusts no authority, or does not say which.
+    #[error(
+        "this system has no list of authorities that it trusts ({0}); install its package ca-certificates"
+    )]
+    NoRoots(String),
 }

@@ -1,6 +1,6 @@
 //! rustls settings for both ends of the cluster's connections, with the one crypto provider passed explicitly.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use rustls::{
     ClientConfig, RootCertStore, ServerConfig, SignatureScheme,
@@ -113,6 +113,35 @@ pub fn foreign_client_config(ca: &str) -> Result<ClientConfig, Error> {
         .expect(OWN_VERSIONS);
     let verifier = Arc::new(listed::ListedVerifier::of(certificates_of(ca)?)?);
     Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
+}
+
+/// A client that trusts whom the system trusts, as Go's clients without authorities of their own do: `SSL_CERT_FILE` and
+/// `SSL_CERT_DIR` say where the list is when it is not in its usual place. The list is read once.
+///
+/// # Errors
+///
+/// When there is no list, or nothing in it; then it is looked for again the next time.
+pub fn public_client_config() -> Result<Arc<ClientConfig>, Error> {
+    static CONFIG: OnceLock<Arc<ClientConfig>> = OnceLock::new();
+    if let Some(config) = CONFIG.get() {
+        return Ok(config.clone());
+    }
+    let config = config_trusting(rustls_native_certs::load_native_certs())?;
+    Ok(CONFIG.get_or_init(|| Arc::new(config)).clone())
+}
+
+fn config_trusting(found: rustls_native_certs::CertificateResult) -> Result<ClientConfig, Error> {
+    let mut roots = RootCertStore::empty();
+    // Lists hold certificates that are not usable; one of them must not cost all others.
+    let (usable, _) = roots.add_parsable_certificates(found.certs);
+    if usable == 0 {
+        let why: Vec<String> = found.errors.iter().map(ToString::to_string).collect();
+        return Err(Error::NoRoots(if why.is_empty() { "it is empty".to_owned() } else { why.join(", ") }));
+    }
+    let builder = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .expect(OWN_VERSIONS);
+    Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
 /// The same as [`client_config`] for a client that renews what it proves itself with.

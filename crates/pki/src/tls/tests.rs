@@ -205,3 +205,21 @@ fn files_that_hold_nothing_are_refused() {
     let mismatched = Pair { key_pem: authority.key_pem(), ..pair };
     assert!(matches!(server_config(&mismatched, None), Err(Error::Tls(_))));
 }
+
+#[tokio::test]
+async fn without_authorities_of_its_own_a_client_trusts_those_of_a_list() {
+    let folder = tempfile::tempdir().unwrap();
+    let listed = |text: &str| {
+        let file = folder.path().join("list.pem");
+        std::fs::write(&file, text).unwrap();
+        config_trusting(rustls_native_certs::load_certs_from_paths(Some(&file), None))
+    };
+    let (authority, stranger) = (authority(), authority_of_strangers());
+    let server = || server_config(&server_pair(&authority), None).unwrap();
+    let both = listed(&format!("{}{}", stranger.cert_pem(), authority.cert_pem())).unwrap();
+    assert_eq!(meet(server(), both, "kubernetes.default").await, Ok(None));
+    let other = listed(stranger.cert_pem()).unwrap();
+    let refused = meet(server(), other, "kubernetes.default").await.unwrap_err();
+    assert!(refused.contains("UnknownCA"), "{refused}");
+    assert!(matches!(listed(""), Err(Error::NoRoots(_))));
+}
