@@ -20,6 +20,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Serves the Kubernetes API from an embedded store
 #[derive(Parser)]
 #[command(version)]
@@ -87,6 +89,9 @@ struct Audit {
     /// How many audit logs that were put aside are kept; 0 for all
     #[arg(long, value_name = "COUNT", default_value_t = 0)]
     audit_log_maxbackup: usize,
+    /// Days that audit logs that were put aside are kept; 0 for ever
+    #[arg(long, value_name = "DAYS", default_value_t = 0)]
+    audit_log_maxage: u32,
 }
 
 impl Audit {
@@ -95,8 +100,13 @@ impl Audit {
             return Ok(None);
         };
         let policy = files::read(policy).context("failed to read the audit policy")?;
-        let (max_size, max_backup) = (self.audit_log_maxsize << 20, self.audit_log_maxbackup);
-        Ok(Some(AuditConfig { policy, target: AuditTarget { path: path.clone(), max_size, max_backup } }))
+        let target = AuditTarget {
+            path: path.clone(),
+            max_size: self.audit_log_maxsize << 20,
+            max_backup: self.audit_log_maxbackup,
+            max_age: DAY * self.audit_log_maxage,
+        };
+        Ok(Some(AuditConfig { policy, target }))
     }
 }
 

@@ -5,6 +5,7 @@
 
 use daemon::metrics::{Counter, Registry};
 use daemon::{Clock, Tasks, clock};
+use jiff::Timestamp;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -28,6 +29,8 @@ pub struct Target {
     pub max_size: u64,
     /// How many files that were put aside are kept; 0 for all.
     pub max_backup: usize,
+    /// How long files that were put aside are kept; nothing for ever.
+    pub max_age: Duration,
 }
 
 /// The way to the task that writes; cheap to clone.
@@ -132,6 +135,7 @@ impl Output {
         let mut output = Self { target, clock, file: None, size: 0 };
         if output.target.path != Path::new("-") {
             output.reopen()?;
+            output.tidy()?;
         }
         Ok(output)
     }
@@ -173,22 +177,34 @@ impl Output {
         self.file.is_some() && self.target.max_size > 0 && self.size + more > self.target.max_size
     }
 
-    /// Puts the file aside under the time, and removes the oldest of those put aside.
+    /// Puts the file aside under the time.
     fn rotate(&mut self) -> io::Result<()> {
-        let path = self.target.path.clone();
-        let stamp = self.clock.now().strftime("%Y-%m-%dT%H-%M-%S.%f");
-        let (stem, extension) = parts(&path);
-        std::fs::rename(&path, path.with_file_name(format!("{stem}-{stamp}{extension}")))?;
+        let path = &self.target.path;
+        std::fs::rename(path, aside_at(path, self.clock.now()))?;
         self.file = None;
         self.reopen()?;
-        if self.target.max_backup == 0 {
+        self.tidy()
+    }
+
+    /// Removes what was put aside too long ago, and the oldest of what is too much. Names tell when that was.
+    fn tidy(&self) -> io::Result<()> {
+        let Target { path, max_backup, max_age, .. } = &self.target;
+        if *max_backup == 0 && max_age.is_zero() {
             return Ok(());
         }
-        let mut aside = backups(&path)?;
+        let mut aside = backups(path)?;
         aside.sort();
-        let surplus = aside.len().saturating_sub(self.target.max_backup);
-        aside.iter().take(surplus).try_for_each(std::fs::remove_file)
+        let surplus = if *max_backup == 0 { 0 } else { aside.len().saturating_sub(*max_backup) };
+        let oldest = self.clock.now().checked_sub(*max_age).ok().filter(|_| !max_age.is_zero());
+        let aged = oldest.map_or(0, |it| aside.partition_point(|file| *file < aside_at(path, it)));
+        aside.iter().take(surplus.max(aged)).try_for_each(std::fs::remove_file)
     }
+}
+
+/// What a file is called that is put aside now.
+fn aside_at(path: &Path, now: Timestamp) -> PathBuf {
+    let (stem, extension) = parts(path);
+    path.with_file_name(format!("{stem}-{}{extension}", now.strftime("%Y-%m-%dT%H-%M-%S.%9f")))
 }
 
 /// A file's name before its extension, and the extension with its dot.
@@ -224,7 +240,8 @@ mod tests {
     fn full_files_are_put_aside_and_the_oldest_go() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("audit.log");
-        let target = Target { path: path.clone(), max_size: 10, max_backup: 2 };
+        let max_age = Duration::ZERO;
+        let target = Target { path: path.clone(), max_size: 10, max_backup: 2, max_age };
         let clock = Clock::system();
         let mut output = Output::open(target.clone(), clock.clone()).unwrap();
         output.write(&[b"12345".to_vec(), b"123".to_vec()]).unwrap();
@@ -239,11 +256,28 @@ mod tests {
         assert_eq!(std::fs::read(&path).unwrap().len(), 51);
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn files_that_were_put_aside_long_ago_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, day) = (folder.path().join("audit.log"), Duration::from_secs(24 * 60 * 60));
+        let target = Target { path: path.clone(), max_size: 10, max_backup: 0, max_age: 3 * day };
+        let clock = Clock::starting_at("2030-01-01T00:00:00Z".parse().unwrap());
+        let mut output = Output::open(target.clone(), clock.clone()).unwrap();
+        for expect in [1, 2, 3, 4, 4, 4] {
+            output.write(&[b"1234567".to_vec()]).unwrap();
+            assert_eq!(names(folder.path()), expect);
+            clock::sleep(day + Duration::from_secs(1)).await;
+        }
+        clock::sleep(3 * day).await;
+        drop(Output::open(target, clock).unwrap());
+        assert_eq!(names(folder.path()), 1, "a new start looks, too");
+    }
+
     #[tokio::test]
     async fn what_was_handed_over_is_written_before_the_end() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("audit.log");
-        let target = Target { path: path.clone(), max_size: 0, max_backup: 0 };
+        let target = Target { path: path.clone(), max_size: 0, max_backup: 0, max_age: Duration::ZERO };
         let (tasks, metrics) = (Tasks::new(), Registry::new());
         let log = Log::open(target, Clock::system(), &metrics, &tasks).unwrap();
         for _ in 0..QUEUE + 3 {

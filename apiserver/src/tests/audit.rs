@@ -6,6 +6,7 @@ use crate::audit::{AuditConfig, Target};
 use crate::{Config, UserInfo};
 use serde_json::{Value, json};
 use std::path::PathBuf;
+use std::time::Duration;
 
 const POLICY: &str = r#"
 apiVersion: audit.k8s.io/v1
@@ -31,7 +32,7 @@ struct Logged {
 async fn logged() -> Logged {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.log");
-    let target = Target { path: path.clone(), max_size: 0, max_backup: 0 };
+    let target = Target { path: path.clone(), max_size: 0, max_backup: 0, max_age: Duration::ZERO };
     let audit = AuditConfig { policy: POLICY.to_owned(), target };
     let rig = rig_with(|config: &mut Config| config.audit = Some(audit)).await;
     Logged { rig, path, _folder: folder }
@@ -211,4 +212,36 @@ async fn webhooks_note_what_they_did() {
     let expect = json!({ "configuration": "a", "webhook": "a.example.com", "mutated": true });
     assert_eq!(told("mutation.webhook.admission.k8s.io/round_0_index_0"), expect);
     assert_eq!(told("patch.webhook.admission.k8s.io/round_0_index_0")["patch"][0]["path"], "/data");
+}
+
+#[tokio::test]
+async fn webhooks_that_could_not_be_asked_and_were_passed_over_are_told() {
+    let it = logged().await;
+    // Nobody listens there.
+    let client = json!({ "url": "https://127.0.0.1:1/x", "caBundle": null });
+    let rule = json!({ "apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"] });
+    for (kind, name, resource) in
+        [("mutating", "a", "secrets"), ("mutating", "b", "configmaps"), ("validating", "c", "configmaps")]
+    {
+        let mut rule = rule.clone();
+        rule["resources"] = json!([resource]);
+        let webhook = json!({
+            "name": format!("{name}.example.com"), "clientConfig": client, "rules": [rule],
+            "admissionReviewVersions": ["v1"], "sideEffects": "None", "failurePolicy": "Ignore",
+        });
+        let configuration = json!({ "metadata": { "name": name }, "webhooks": [webhook] });
+        let group = "/apis/admissionregistration.k8s.io/v1";
+        it.rig.ok("POST", &format!("{group}/{kind}webhookconfigurations"), &configuration).await;
+    }
+    it.rig.ok("POST", MAPS, &map("a")).await;
+    let events = it.events(MAPS).await;
+    let annotations = &events[1]["annotations"];
+    let check = |key: &str, expect: &str| assert_eq!(annotations[key], expect, "{annotations:#}");
+    check("failed-open.mutation.webhook.admission.k8s.io/round_0_index_1", "b.example.com");
+    check("failed-open.validating.webhook.admission.k8s.io/round_0_index_0", "c.example.com");
+    let told: Value = serde_json::from_str(
+        annotations["mutation.webhook.admission.k8s.io/round_0_index_1"].as_str().unwrap(),
+    )
+    .unwrap();
+    assert_eq!(told, json!({ "configuration": "b", "webhook": "b.example.com", "mutated": false }));
 }

@@ -17,9 +17,16 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+/// How upstream's annotations begin that tell of a webhook's call, and of one that could not be asked and was passed over.
+const MUTATION: &str = "mutation.webhook.admission.k8s.io/";
+const VALIDATING: &str = "validating.webhook.admission.k8s.io/";
+const FAILED_OPEN: &str = "failed-open.";
+
 /// A webhook whose rules name the request.
 pub(crate) struct Call {
     hook: Arc<Hook>,
+    /// Its place among all webhooks of the phase, by which upstream's audit annotations name it.
+    place: usize,
     /// How the webhook knows the resource.
     seen: Matched,
 }
@@ -41,11 +48,11 @@ pub(crate) fn calls(state: &State, facts: &Facts<'_>, configurations: &Configura
         return Vec::new();
     }
     let equivalents = facts.equivalents(state);
-    let wanted = |hook: &Arc<Hook>| {
+    let wanted = |(place, hook): (usize, &Arc<Hook>)| {
         let seen = hook.criteria.rule_for(facts, &equivalents)?;
-        Some(Call { hook: hook.clone(), seen })
+        Some(Call { hook: hook.clone(), place, seen })
     };
-    configurations.values().flat_map(|it| it.iter()).filter_map(wanted).collect()
+    configurations.values().flat_map(|it| it.iter()).enumerate().filter_map(wanted).collect()
 }
 
 /// The validating webhooks whose rules name the request.
@@ -68,14 +75,8 @@ pub(crate) async fn mutate(
         if !call.applies(state, subject)? {
             continue;
         }
-        let Some(verdict) = call.ask(state, subject, notes).await? else { continue };
-        let mutated = match &verdict.patch {
-            Some(patch) => call.patch(state, subject, patch).await?,
-            None => false,
-        };
-        let place = format!("round_{}_index_{index}", u8::from(only.is_some()));
-        call.note(&place, mutated, verdict.patch.as_deref(), notes);
-        if mutated {
+        let key = format!("{MUTATION}round_{}_index_{}", u8::from(only.is_some()), call.place);
+        if call.change(state, subject, &key, notes).await? {
             round.changed = true;
             round.again.extend(round.reinvocable.iter().copied());
         }
@@ -99,9 +100,12 @@ pub(crate) async fn validate(
             wanted.push(call);
         }
     }
-    let answers = wanted.iter().map(|call| async {
+    let answers = wanted.iter().enumerate().map(|(index, call)| async move {
         let said = Notes::default();
         let answer = call.ask(state, subject, &said).await;
+        if matches!(answer, Ok(None)) {
+            said.annotate(format!("{FAILED_OPEN}{VALIDATING}round_0_index_{index}"), &call.hook.name);
+        }
         (answer, said)
     });
     let mut refusal = Ok(());
@@ -164,18 +168,39 @@ impl Call {
         }
     }
 
+    /// Lets the webhook change the subject, and notes under the key what it did; says whether anything changed.
+    async fn change(
+        &self,
+        state: &State,
+        subject: &mut Subject<'_>,
+        key: &str,
+        notes: &Notes,
+    ) -> Result<bool, ApiError> {
+        let answer = self.ask(state, subject, notes).await;
+        if matches!(answer, Ok(None)) {
+            notes.annotate(format!("{FAILED_OPEN}{key}"), &self.hook.name);
+        }
+        let patch = answer.as_ref().ok().and_then(|it| it.as_ref()?.patch.as_deref());
+        let changed = match patch {
+            Some(patch) => self.patch(state, subject, patch).await,
+            None => Ok(false),
+        };
+        self.note(key, matches!(changed, Ok(true)), patch, notes);
+        answer.and(changed)
+    }
+
     /// Notes what the webhook did. Its patch is noted, too, for logs that have what was sent.
-    fn note(&self, place: &str, mutated: bool, patch: Option<&[u8]>, notes: &Notes) {
+    fn note(&self, key: &str, mutated: bool, patch: Option<&[u8]>, notes: &Notes) {
         let hook = &self.hook;
         let told = json!({ "configuration": hook.configuration, "webhook": hook.name, "mutated": mutated });
-        notes.annotate(format!("mutation.webhook.admission.k8s.io/{place}"), told.to_string());
+        notes.annotate(key, told.to_string());
         let patch = patch.and_then(|it| serde_json::from_slice::<Value>(it).ok()).filter(|_| mutated);
         if let Some(patch) = patch {
             let told = json!({
                 "configuration": hook.configuration, "webhook": hook.name,
                 "patch": patch, "patchType": "JSONPatch",
             });
-            notes.annotate(format!("{PATCHES}{place}"), told.to_string());
+            notes.annotate(key.replace(MUTATION, PATCHES), told.to_string());
         }
     }
 

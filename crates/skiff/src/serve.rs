@@ -245,6 +245,7 @@ fn audit(folder: &Folder) -> Result<Option<apiserver::AuditConfig>> {
         path: folder.audit_log(),
         max_size: AUDIT_LOG_MEGABYTES << 20,
         max_backup: AUDIT_LOG_BACKUPS,
+        max_age: Duration::ZERO,
     };
     Ok(Some(apiserver::AuditConfig { policy, target }))
 }
