@@ -75,7 +75,8 @@ pub async fn run_with(
         .with_context(|| format!("failed to make {}", shared.pods_dir.display()))?;
     let changes = follow_pods(&informers, &config.node_name, &tasks);
     tasks.spawn("workers", Manager::new(shared, changes).run());
-    tasks.spawn("node status", node::keep_alive(client.clone(), node, tasks.clone()));
+    let own = informers.scoped(node::scope_of(&config));
+    tasks.spawn("node status", node::keep_alive(client.clone(), node, own, tasks.clone()));
     let pods = informers.scoped(scope_of(&config.node_name));
     let server = Server::new(config, runtime, pods, clock);
     server::serve(listener, server, &credentials, &tasks)

@@ -11,6 +11,7 @@ use api::{
         },
         apimachinery::pkg::api::resource::Quantity,
     },
+    quantity,
 };
 use jiff::Timestamp;
 
@@ -27,6 +28,9 @@ const PODS: u32 = 110;
 const IMAGES: usize = 50;
 /// The API's version, which is the agent's.
 const VERSION: &str = "v1.37.0";
+
+/// Amounts of resources by name.
+type Amounts = BTreeMap<String, Quantity>;
 
 /// What a status is made from.
 pub(super) struct Inputs<'a> {
@@ -84,7 +88,7 @@ fn architecture() -> &'static str {
 }
 
 /// What the node offers.
-pub(super) fn capacity_of(asked: &Capacity, facts: &Facts) -> BTreeMap<String, Quantity> {
+pub(super) fn capacity_of(asked: &Capacity, facts: &Facts) -> Amounts {
     let cpu = asked.cpu.clone().unwrap_or_else(|| facts.cpus.to_string());
     let memory = asked.memory.clone().unwrap_or_else(|| format!("{}Ki", facts.memory / 1024));
     let pods = asked.pods.unwrap_or(PODS).to_string();
@@ -94,7 +98,7 @@ pub(super) fn capacity_of(asked: &Capacity, facts: &Facts) -> BTreeMap<String, Q
         .collect()
 }
 
-/// The status that holds; `before` is the one that was written last.
+/// The status that holds; `before` is the one that the server has.
 pub(super) fn status_of(before: &NodeStatus, inputs: &Inputs<'_>) -> NodeStatus {
     let capacity = capacity_of(&inputs.config.capacity, inputs.facts);
     let address = |type_: &str, address: String| NodeAddress { type_: type_.to_owned(), address };
@@ -172,16 +176,32 @@ fn condition(before: &NodeStatus, type_: &str, verdict: Verdict, now: Timestamp)
     }
 }
 
-/// Whether two statuses differ in nothing but the time of the heartbeat.
-pub(super) fn says_the_same(one: &NodeStatus, other: &NodeStatus) -> bool {
-    let still = |status: &NodeStatus| {
-        let mut status = status.clone();
-        for condition in status.conditions.iter_mut().flatten() {
-            condition.last_heartbeat_time = None;
-        }
-        status
-    };
-    still(one) == still(other)
+/// Whether the server's status says what ours does, apart from the time of the heartbeat. What others have added, such as
+/// resources and conditions of their own, stays, and so it is no difference.
+pub(super) fn says(server: &NodeStatus, ours: &NodeStatus) -> bool {
+    says_amounts(&server.capacity, &ours.capacity)
+        && says_amounts(&server.allocatable, &ours.allocatable)
+        && contains(&server.addresses, &ours.addresses, |one, other| one == other)
+        && contains(&server.conditions, &ours.conditions, same_condition)
+        && server.images.iter().flatten().eq(ours.images.iter().flatten())
+        && server.daemon_endpoints == ours.daemon_endpoints
+        && server.node_info == ours.node_info
+}
+
+fn contains<T>(all: &Option<Vec<T>>, some: &Option<Vec<T>>, same: impl Fn(&T, &T) -> bool) -> bool {
+    some.iter().flatten().all(|wanted| all.iter().flatten().any(|it| same(it, wanted)))
+}
+
+/// The server may write an amount in another way.
+fn says_amounts(server: &Option<Amounts>, ours: &Option<Amounts>) -> bool {
+    let amount = |amounts: &Amounts, name: &String| amounts.get(name).map(quantity::amount);
+    let Some(ours) = ours else { return true };
+    ours.keys().all(|name| server.as_ref().and_then(|it| amount(it, name)) == amount(ours, name))
+}
+
+fn same_condition(one: &NodeCondition, other: &NodeCondition) -> bool {
+    let said = |it: &NodeCondition| NodeCondition { last_heartbeat_time: None, ..it.clone() };
+    said(one) == said(other)
 }
 
 #[cfg(test)]
@@ -195,15 +215,45 @@ mod tests {
         status_of(&NodeStatus::default(), &inputs)
     }
 
-    #[test]
-    fn a_heartbeat_alone_is_no_news() {
+    /// Whether a status still says what it said after a change, also when it has been the server's meanwhile.
+    #[track_caller]
+    fn check(what: &str, change: impl FnOnce(&mut NodeStatus), expect: bool) {
         let config = Config::new("c", "n", [127, 0, 0, 1].into(), "10.1.0.0/24".parse().unwrap());
-        let first = inputs(&config, Ready::Yes, 100);
-        let mut later = inputs(&config, Ready::Yes, 100);
-        later.conditions.as_mut().unwrap()[3].last_heartbeat_time = None;
-        assert!(says_the_same(&first, &later));
-        assert!(!says_the_same(&first, &inputs(&config, Ready::No("gone".into()), 100)));
-        let offered = first.allocatable.unwrap();
+        let ours = inputs(&config, Ready::Yes, 100);
+        let mut server = ours.clone();
+        change(&mut server);
+        assert_eq!(says(&server, &ours), expect, "{what}");
+    }
+
+    #[test]
+    fn what_others_add_is_no_difference_and_what_they_change_is() {
+        let amounts = |it: &mut NodeStatus, name: &str, amount: &str| {
+            let capacity = it.capacity.get_or_insert_default();
+            capacity.insert(name.to_owned(), Quantity(amount.to_owned()));
+        };
+        let ready = |it: &mut NodeStatus, change: fn(&mut NodeCondition)| {
+            change(&mut it.conditions.as_mut().unwrap()[3]);
+        };
+        check("nothing", |_| {}, true);
+        check("a heartbeat", |it| ready(it, |ready| ready.last_heartbeat_time = None), true);
+        check("Ready", |it| ready(it, |ready| "Unknown".clone_into(&mut ready.status)), false);
+        check("a message", |it| ready(it, |ready| ready.message = None), false);
+        check("a lost condition", |it| drop(it.conditions.as_mut().unwrap().pop()), false);
+        let other = NodeCondition { type_: "NetworkUnavailable".into(), ..NodeCondition::default() };
+        check("another condition", |it| it.conditions.as_mut().unwrap().push(other), true);
+        check("another spelling", |it| amounts(it, "memory", "8Gi"), true);
+        check("another amount", |it| amounts(it, "memory", "9Gi"), false);
+        check("another resource", |it| amounts(it, "example.com/dongle", "4"), true);
+        check("a lost resource", |it| drop(it.allocatable.as_mut().unwrap().remove("cpu")), false);
+        check("no images at all", |it| it.images = None, true);
+        check("no address", |it| it.addresses = None, false);
+        check("everything", |it| *it = NodeStatus::default(), false);
+    }
+
+    #[test]
+    fn a_node_offers_what_its_host_has() {
+        let config = Config::new("c", "n", [127, 0, 0, 1].into(), "10.1.0.0/24".parse().unwrap());
+        let offered = inputs(&config, Ready::Yes, 100).allocatable.unwrap();
         assert_eq!((offered["cpu"].0.as_str(), offered["memory"].0.as_str()), ("4", "8388608Ki"));
         assert_eq!(offered["pods"].0, "110");
     }

@@ -1,7 +1,8 @@
 //! The node as the API knows it: registration, heartbeat, and status.
 //!
 //! Start at [`register`] and [`keep_alive`]. What a Node object says is computed in [`describe`] (pure). The heartbeat is
-//! a Lease, renewed every ten seconds; the status is written when it differs, and at least every five minutes.
+//! a Lease, renewed every ten seconds. As often the status is compared with what the server has, which a watch of this one
+//! node tells; it is written when they differ, and at least every five minutes.
 
 mod describe;
 mod lease;
@@ -10,7 +11,7 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
 use api::{
-    Key, Subresource,
+    Key, Resource, Subresource,
     k8s::api::core::v1::{Node as NodeObject, NodeStatus},
     pod::Amounts,
     quantity::Amount,
@@ -19,6 +20,7 @@ use client::{Client, PatchType};
 use daemon::{Clock, Tasks, clock};
 use jiff::Timestamp;
 use network::IpNet;
+use runtime::{informers::Informer, watcher::Scope};
 use serde_json::json;
 
 use crate::{
@@ -120,38 +122,45 @@ pub fn pod_cidr_of(node: &NodeObject) -> Option<IpNet> {
     node.spec.as_ref()?.pod_cidr.as_ref()?.parse().ok()
 }
 
-/// Says that the node is alive, and how it is, until the group of tasks is told to stop.
-pub async fn keep_alive(client: Client, node: Node, tasks: Tasks) {
+/// The one node that an agent follows.
+pub fn scope_of(config: &Config) -> Scope {
+    let field_selector = Some(format!("metadata.name={}", config.node_name));
+    Scope { field_selector, ..Scope::all(NodeObject::KIND) }
+}
+
+/// Says that the node is alive, and how it is, until the group of tasks is told to stop. `server` follows [`scope_of`].
+pub async fn keep_alive(client: Client, node: Node, server: Arc<Informer>, tasks: Tasks) {
     let token = tasks.token();
     let beats = async {
-        let mut written: Option<(Timestamp, NodeStatus)> = None;
+        let mut written: Option<Timestamp> = None;
         loop {
             if let Err(error) = lease::renew(&client, &node.config.node_name, node.clock.now()).await {
                 tracing::warn!(%error, "failed to renew the node's lease");
             }
-            report(&client, &node, &mut written).await;
+            report(&client, &node, &server, &mut written).await;
             clock::sleep(HEARTBEAT).await;
         }
     };
     let _stopped = token.run_until_cancelled(beats).await;
 }
 
-/// Writes the status when it differs from what was written, or that is long ago.
-async fn report(client: &Client, node: &Node, written: &mut Option<(Timestamp, NodeStatus)>) {
+/// Writes the status when the server's differs, or was written long ago. Somebody else may have written it since, or it
+/// may have been lost.
+async fn report(client: &Client, node: &Node, server: &Informer, written: &mut Option<Timestamp>) {
     let (images, ready) = match node.runtime.images().await {
         Ok(images) => (images, Ready::Yes),
         Err(error) => (Vec::new(), Ready::No(error.to_string())),
     };
-    let before = written.as_ref().map(|(_, status)| status.clone()).unwrap_or_default();
+    let known = server.objects().get(&node.key()).and_then(|it| it.get::<NodeObject>()?.status.clone());
+    let before = known.unwrap_or_default();
     let status = node.status(&before, &images, ready);
-    let now = node.clock.now();
-    let recent = |at: Timestamp| node.clock.since(at) < STATUS_EVERY;
-    if written.as_ref().is_some_and(|(at, old)| recent(*at) && describe::says_the_same(old, &status)) {
+    let recent = written.is_some_and(|at| node.clock.since(at) < STATUS_EVERY);
+    if recent && describe::says(&before, &status) {
         return;
     }
     let patch = json!({ "status": status });
     match client.patch(&node.key(), Some(Subresource::Status), PatchType::Strategic, &patch).await {
-        Ok(_) => *written = Some((now, status)),
+        Ok(_) => *written = Some(node.clock.now()),
         Err(error) if error.is_not_found() => {
             *written = None;
             if let Err(error) = try_register(client, node).await {

@@ -1,6 +1,6 @@
 //! What nodes that come, go and fail mean for pods.
 
-use api::Key;
+use api::{Key, Subresource};
 use client::PatchType;
 use k8s_openapi::api::core::v1::{Node, Pod};
 use serde_json::json;
@@ -50,5 +50,33 @@ async fn pods_of_a_lost_node_run_elsewhere() {
     .await;
     cluster.start_node("node-1").await;
     wait::ready_pods(cluster.client(), 2).await;
+    cluster.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_repairs_a_status_that_somebody_else_has_written() {
+    let cluster = Cluster::start(1).await;
+    let key = Key::of::<Node>("", "node-1");
+    let is_ready = |node: &Node| {
+        let status = node.status.as_ref();
+        let conditions = status.and_then(|it| it.conditions.as_deref()).unwrap_or_default();
+        let whole = status.is_some_and(|it| it.node_info.is_some() && it.capacity.is_some());
+        whole && conditions.iter().any(|it| it.type_ == "Ready" && it.status == "True")
+    };
+    wait::until(cluster.client(), &key, "it is ready", is_ready).await;
+    let lost = json!({"status": {"conditions": null, "capacity": null, "nodeInfo": null}});
+    let written = cluster.client().patch(&key, Some(Subresource::Status), PatchType::Merge, &lost).await;
+    let written: Node = written.expect("the patch is taken").take().expect("a node");
+    assert!(!is_ready(&written));
+    let from = cluster.clock().now();
+    wait::until(cluster.client(), &key, "it is ready again", is_ready).await;
+    let took = cluster.clock().since(from);
+    assert!(took < std::time::Duration::from_secs(30), "{took:?}");
+    // It is written once, and not at each heartbeat then.
+    let revision = |node: Node| node.metadata.resource_version;
+    let before = revision(cluster.client().get::<Node>("", "node-1").await.expect("it is there"));
+    daemon::clock::sleep(std::time::Duration::from_secs(60)).await;
+    let after = revision(cluster.client().get::<Node>("", "node-1").await.expect("it is there"));
+    assert_eq!(after, before);
     cluster.stop().await;
 }
