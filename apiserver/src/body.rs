@@ -7,6 +7,7 @@ pub(crate) mod room;
 
 use crate::request::Query;
 use crate::strict;
+use api::field::{Error, Path};
 use api::{ApiError, Kind, Object};
 use bytes::Bytes;
 use http::HeaderMap;
@@ -34,15 +35,14 @@ pub(crate) enum FieldValidation {
 }
 
 impl FieldValidation {
-    pub(crate) fn of(query: &Query) -> Result<Self, ApiError> {
+    pub(crate) fn of(query: &Query) -> Result<Self, Error> {
         match query.get("fieldValidation") {
             None | Some("Warn") => Ok(Self::Warn),
             Some("Strict") => Ok(Self::Strict),
             Some("Ignore") => Ok(Self::Ignore),
             Some(other) => {
-                let message =
-                    format!("fieldValidation parameter {other:?} must be one of: Ignore, Warn, Strict");
-                Err(ApiError::bad_request(message))
+                let known = ["", "Ignore", "Strict", "Warn"];
+                Err(Error::not_supported(&Path::new("fieldValidation"), other, &known))
             }
         }
     }
@@ -160,10 +160,10 @@ pub(crate) fn decode(
         undecodable(kind, &tree, &error)
     };
     check_named(kind, json)?;
-    let strict::Findings { odd: mut found, has_empties } = strict::walk(kind, json).map_err(refused)?;
-    // Rare, and so not worth a decoder of its own: whoever sends empty lists and maps pays for a second reading.
-    let lean = has_empties.then(|| strict::without_empties(kind, json)).transpose().map_err(refused)?;
-    let mut object = kind.decode(lean.as_deref().unwrap_or(json)).map_err(refused)?;
+    let strict::Findings { odd: mut found, is_to_mend } = strict::walk(kind, json).map_err(refused)?;
+    // Rare, and so not worth a decoder of its own: whoever sends such things pays for a second reading.
+    let mended = is_to_mend.then(|| strict::mended(kind, json)).transpose().map_err(refused)?;
+    let mut object = kind.decode(mended.as_deref().unwrap_or(json)).map_err(refused)?;
     let pruned = kind.row().strategy.prune(&mut object);
     if validation == FieldValidation::Ignore {
         return Ok(object);

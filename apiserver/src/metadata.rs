@@ -93,7 +93,7 @@ pub(crate) fn check_identity(key: &Key, new: &Object, old: &Object) -> Result<()
         return Err(ApiError::conflict(row, &key.name, &detail));
     }
     match meta.resource_version.as_deref() {
-        None | Some("") => Ok(()),
+        None | Some("" | "0") => Ok(()),
         Some(version) if Some(version) == old.meta().resource_version.as_deref() => Ok(()),
         Some(version) if version.parse::<u64>().is_err() => {
             let path = Path::new("metadata").child("resourceVersion");

@@ -9,6 +9,8 @@ use std::sync::{Mutex, MutexGuard};
 /// How the keys of patches begin: they hold parts of what was sent.
 pub(crate) const PATCHES: &str = "patch.webhook.admission.k8s.io/";
 
+/// How many warnings are kept: more are never sent.
+const MOST_WARNINGS: usize = 256;
 /// How many characters all warnings of an answer have, and each once that is too much, as upstream.
 const MOST_CHARACTERS: usize = 4 << 10;
 const MOST_OF_ONE: usize = 256;
@@ -31,7 +33,8 @@ impl Notes {
     pub(crate) fn warn(&self, warnings: impl IntoIterator<Item = String>) {
         let mut all = self.all();
         for warning in warnings {
-            if !warning.is_empty() && !all.warnings.contains(&warning) {
+            let has_room = all.warnings.len() < MOST_WARNINGS;
+            if has_room && !warning.is_empty() && !all.warnings.contains(&warning) {
                 all.warnings.push(warning);
             }
         }

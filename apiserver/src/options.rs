@@ -1,7 +1,7 @@
 //! The options of a request, checked: what may be combined, and what upstream says when it may not.
 
 use crate::body::{Content, FieldValidation};
-use crate::request::Query;
+use crate::request::{Query, Verb};
 use api::ApiError;
 use api::field::{Error, Path};
 use api::k8s::apimachinery::pkg::apis::meta::v1::{DeleteOptions, Preconditions};
@@ -20,9 +20,19 @@ pub(crate) struct WriteOptions {
 }
 
 impl WriteOptions {
-    pub(crate) fn of(query: &Query) -> Result<Self, ApiError> {
+    pub(crate) fn of(verb: Verb, query: &Query) -> Result<Self, ApiError> {
         let dry_run: Vec<&str> = query.all("dryRun").filter(|it| !it.is_empty()).collect();
-        Ok(Self { dry_run: is_dry_run("CreateOptions", &dry_run)?, validation: FieldValidation::of(query)? })
+        let validation = FieldValidation::of(query).map_err(|it| invalid(name_of(verb), &[it]))?;
+        Ok(Self { dry_run: is_dry_run(name_of(verb), &dry_run)?, validation })
+    }
+}
+
+/// What the options of a write are called.
+pub(crate) fn name_of(verb: Verb) -> &'static str {
+    match verb {
+        Verb::Create => "CreateOptions",
+        Verb::Update => "UpdateOptions",
+        _ => "PatchOptions",
     }
 }
 
@@ -35,8 +45,7 @@ fn is_dry_run(options: &str, values: &[&str]) -> Result<bool, ApiError> {
 
 /// The options of a delete: of the body, or of the query.
 pub(crate) fn delete_options(query: &Query, content: &Content) -> Result<DeleteOptions, ApiError> {
-    let mut options: DeleteOptions =
-        if content.is_empty() { DeleteOptions::default() } else { content.plain()? };
+    let mut options = sent(content)?;
     if let Some(seconds) = query.get("gracePeriodSeconds") {
         options.grace_period_seconds = Some(number("gracePeriodSeconds", seconds)?);
     }
@@ -52,6 +61,18 @@ pub(crate) fn delete_options(query: &Query, content: &Content) -> Result<DeleteO
     }
     check_delete(&options)?;
     Ok(options)
+}
+
+fn sent(content: &Content) -> Result<DeleteOptions, ApiError> {
+    if content.is_empty() {
+        return Ok(DeleteOptions::default());
+    }
+    match content.tree()?.get("kind").and_then(serde_json::Value::as_str) {
+        None | Some("" | "DeleteOptions") => content.plain(),
+        Some(other) => Err(ApiError::bad_request(format!(
+            "the body of a delete must be of kind DeleteOptions, and not {other:?}: to delete by file, name the object"
+        ))),
+    }
 }
 
 fn check_delete(options: &DeleteOptions) -> Result<(), ApiError> {
@@ -138,6 +159,7 @@ impl Token {
 impl ListOptions {
     pub(crate) fn of(query: &Query) -> Result<Self, ApiError> {
         check_match(query)?;
+        timeout_of(query)?;
         let limit = match query.get("limit") {
             Some(text) => usize::try_from(number("limit", text)?).unwrap_or(0),
             None => 0,
@@ -226,17 +248,20 @@ pub(crate) struct WatchOptions {
 impl WatchOptions {
     pub(crate) fn of(query: &Query) -> Result<Self, ApiError> {
         check_match(query)?;
-        let timeout = match query.get("timeoutSeconds") {
-            Some(text) => u64::try_from(number("timeoutSeconds", text)?).ok().filter(|it| *it > 0),
-            None => None,
-        };
         Ok(Self {
             revision: revision_of(query)?,
             bookmarks: query.is_true("allowWatchBookmarks"),
             initial: query.has("sendInitialEvents").then(|| query.is_true("sendInitialEvents")),
-            timeout: timeout.map(Duration::from_secs),
+            timeout: timeout_of(query)?,
         })
     }
+}
+
+/// For how long a watch lasts, if the client says so.
+fn timeout_of(query: &Query) -> Result<Option<Duration>, ApiError> {
+    let Some(text) = query.get("timeoutSeconds") else { return Ok(None) };
+    let seconds = u64::try_from(number("timeoutSeconds", text)?).ok().filter(|it| *it > 0);
+    Ok(seconds.map(Duration::from_secs))
 }
 
 fn number(name: &str, text: &str) -> Result<i64, ApiError> {

@@ -8,7 +8,8 @@ mod scale;
 
 use crate::custom::ownership::Place;
 use crate::handlers::present::Present;
-use crate::request::Query;
+use crate::options;
+use crate::request::{Query, Verb};
 use crate::state::State;
 use crate::versions;
 use api::field::{Error, Path};
@@ -51,9 +52,10 @@ impl Manager {
     }
 
     /// The manager of a request: the one it names, or what its user agent begins with.
-    pub(crate) fn of(query: &Query, headers: &HeaderMap) -> Result<Self, ApiError> {
+    pub(crate) fn of(verb: Verb, query: &Query, headers: &HeaderMap) -> Result<Self, ApiError> {
+        let refused = |error| options::invalid(options::name_of(verb), &[error]);
         let name = match query.get("fieldManager") {
-            Some(name) => checked(name)?.to_owned(),
+            Some(name) => checked(name).map_err(refused)?.to_owned(),
             None => name_of(headers.get(USER_AGENT).and_then(|it| it.to_str().ok()).unwrap_or_default()),
         };
         Ok(Self { name, origin: Origin::Change })
@@ -65,16 +67,15 @@ impl Manager {
     }
 }
 
-fn checked(name: &str) -> Result<&str, ApiError> {
+fn checked(name: &str) -> Result<&str, Error> {
     let path = Path::new("fieldManager");
-    let error = if name.len() > LONGEST_NAME {
-        Error::too_long(&path, LONGEST_NAME)
+    if name.len() > LONGEST_NAME {
+        Err(Error::too_long(&path, LONGEST_NAME))
     } else if name.chars().any(char::is_control) {
-        Error::invalid(&path, name, "should only contain printable characters")
+        Err(Error::invalid(&path, name, "should only contain printable characters"))
     } else {
-        return Ok(name);
-    };
-    Err(crate::options::invalid("PatchOptions", &[error]))
+        Ok(name)
+    }
 }
 
 /// What a user agent begins with, as far as it can be printed.
@@ -344,7 +345,7 @@ mod tests {
         let check = |query: &str, agent: &str, expect: Result<&str, u16>| {
             let mut headers = HeaderMap::new();
             headers.insert(USER_AGENT, agent.parse().expect("a header"));
-            let got = Manager::of(&Query::parse(Some(query)), &headers);
+            let got = Manager::of(Verb::Create, &Query::parse(Some(query)), &headers);
             assert_eq!(
                 got.map(|it| it.name).map_err(|it| it.code()),
                 expect.map(str::to_owned),

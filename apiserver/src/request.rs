@@ -198,9 +198,10 @@ impl Query {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// Whether a parameter is set, as Go's clients write booleans.
+    /// Whether a parameter is set, as upstream reads booleans of queries: whatever is there and not `false` or `0`.
     pub(crate) fn is_true(&self, name: &str) -> bool {
-        matches!(self.get(name), Some("true" | "1" | "t" | "T" | "TRUE" | "True"))
+        let value = self.0.iter().find(|(it, _)| it == name).map(|(_, value)| value.as_str());
+        value.is_some_and(|it| it != "0" && !it.eq_ignore_ascii_case("false"))
     }
 }
 
@@ -235,6 +236,9 @@ mod tests {
     fn paths_become_routes() {
         check("GET /api/v1/pods", "list /v1/pods |||");
         check("GET /api/v1/pods?watch=1", "watch /v1/pods |||");
+        check("GET /api/v1/pods?watch", "watch /v1/pods |||");
+        check("GET /api/v1/pods?watch=", "watch /v1/pods |||");
+        check("GET /api/v1/pods?watch=False", "list /v1/pods |||");
         check("GET /api/v1/watch/namespaces/a/pods", "watch /v1/pods a|||");
         check("GET /api/v1/watch/namespaces/a/pods/b", "watch /v1/pods a|b||");
         check("DELETE /api/v1/watch/namespaces/a/pods", "not allowed");

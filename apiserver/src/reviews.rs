@@ -24,7 +24,7 @@ pub(crate) async fn create(state: &State, call: &mut Call) -> Answer {
         return pods::bind(state, call).await;
     }
     let form = call.form()?;
-    let options = WriteOptions::of(&call.query)?;
+    let options = WriteOptions::of(call.path.verb, &call.query)?;
     let mut object = call.object(options.validation).await?;
     crate::metadata::check_new(&call.key.namespace, call.kind.row(), object.meta_mut())?;
     state.caches.fresh().await;

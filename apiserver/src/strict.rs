@@ -1,8 +1,10 @@
 //! One walk through a body's text, along the types of its kind: duplicate and unknown fields, named by path as upstream
-//! names them, and lists and maps that hold nothing.
+//! names them, and what Go's types read otherwise than ours.
 //!
 //! Start at [`walk`]. What Go's types leave out when it is empty is not stored upstream: an empty list or map in a field
-//! of a built-in type is as good as none. [`without_empties`] takes those away, where the walk has met one.
+//! of a built-in type is as good as none. A null among the items of a list or the values of a map is the empty value of
+//! their type, and base64 may be broken into lines. [`mended`] writes a text as it means, where the walk has met one of
+//! these.
 
 use api::Kind;
 use openapi::facts::{self, Field, Shape, Type};
@@ -12,14 +14,27 @@ use std::borrow::Cow;
 use std::fmt;
 
 const META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
+const QUANTITY: &str = "io.k8s.apimachinery.pkg.api.resource.Quantity";
+
+/// Fields that hold bytes, and how the names of the types end that have them.
+const BYTES: &[(&str, &str)] = &[
+    ("binaryData", ".ConfigMap"),
+    ("caBundle", ""),
+    ("certificate", ".CertificateSigningRequestStatus"),
+    ("data", ".Secret"),
+    ("request", ".CertificateSigningRequestSpec"),
+];
+
+/// How many oddities are told, as upstream.
+const MOST: usize = 100;
 
 /// What a walk has met.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Findings {
     /// What is odd about the fields, such as `unknown field "spec.containers[0].x"`, in the text's order.
     pub(crate) odd: Vec<String>,
-    /// Whether a list or map that would be left out upstream is empty.
-    pub(crate) has_empties: bool,
+    /// Whether there is something that Go's types read otherwise.
+    pub(crate) is_to_mend: bool,
 }
 
 /// Walks through JSON text.
@@ -32,24 +47,35 @@ pub(crate) fn walk(kind: Kind, json: &[u8]) -> serde_json::Result<Findings> {
     Ok(found)
 }
 
-/// The same text without lists and maps that are empty where a type has a list or a map.
-pub(crate) fn without_empties(kind: Kind, json: &[u8]) -> serde_json::Result<Vec<u8>> {
+/// The same text as Go's types read it.
+pub(crate) fn mended(kind: Kind, json: &[u8]) -> serde_json::Result<Vec<u8>> {
     let mut tree = serde_json::from_slice(json)?;
-    drop_empties(&mut tree, Within::root(kind));
+    mend(&mut tree, Within::root(kind));
     serde_json::to_vec(&tree)
 }
 
-fn drop_empties(value: &mut Value, within: Within) {
+fn mend(value: &mut Value, within: Within) {
     match (value, within) {
         (_, Within::Anything) => {}
-        (Value::Array(items), _) => items.iter_mut().for_each(|it| drop_empties(it, within)),
+        (Value::String(text), Within::Leaf(Leaf::Bytes)) => text.retain(|it| !matches!(it, '\r' | '\n')),
+        (Value::Array(items), _) => items.iter_mut().for_each(|it| mend_held(it, within)),
         (Value::Object(fields), _) => {
             fields.retain(|key, value| !(is_empty(value) && within.omits(key)));
+            let holds = matches!(within, Within::Values(..));
             for (key, value) in fields {
-                drop_empties(value, within.under(key).unwrap_or(Within::Anything));
+                let below = within.under(key).unwrap_or(Within::Anything);
+                if holds { mend_held(value, below) } else { mend(value, below) }
             }
         }
         _ => {}
+    }
+}
+
+/// Mends an item of a list or a value of a map.
+fn mend_held(value: &mut Value, within: Within) {
+    match within.nothing().filter(|_| value.is_null()) {
+        Some(nothing) => *value = nothing,
+        None => mend(value, within),
     }
 }
 
@@ -66,12 +92,32 @@ fn is_empty(value: &Value) -> bool {
 enum Within {
     /// The fields of a type, also where it is the type of a list's items.
     Type(&'static Type),
-    /// Keys that are data; the field says what their values are.
-    Values(&'static Field),
+    /// Keys that are data; the field says what their values are, and the leaf what they are otherwise.
+    Values(&'static Field, Leaf),
+    /// A scalar, or a list of them.
+    Leaf(Leaf),
     /// An object of a custom kind, of which only the metadata has a type.
     Custom,
     /// JSON of any form.
     Anything,
+}
+
+/// What a scalar is written in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Leaf {
+    /// Anything of which decoders know best.
+    Text,
+    /// Base64.
+    Bytes,
+    /// A number with a unit.
+    Quantity,
+}
+
+impl Leaf {
+    fn of(found: &Type, key: &str) -> Self {
+        let is_bytes = BYTES.iter().any(|(name, end)| *name == key && found.name().ends_with(end));
+        if is_bytes { Self::Bytes } else { Self::Text }
+    }
 }
 
 impl Within {
@@ -81,20 +127,34 @@ impl Within {
     }
 
     fn of(found: &'static Type) -> Self {
-        if found.is_open() { Self::Anything } else { Self::Type(found) }
+        match found.name() {
+            QUANTITY => Self::Leaf(Leaf::Quantity),
+            _ if found.is_open() => Self::Anything,
+            _ => Self::Type(found),
+        }
+    }
+
+    /// What null stands for among items and values of this form; `None` where null is a value of its own.
+    fn nothing(self) -> Option<Value> {
+        match self {
+            Self::Type(_) => Some(Value::Object(serde_json::Map::new())),
+            Self::Leaf(Leaf::Quantity) => Some("0".into()),
+            Self::Leaf(_) => Some("".into()),
+            Self::Values(..) | Self::Custom | Self::Anything => None,
+        }
     }
 
     /// What is under a key; `None` when the key is no field.
     fn under(self, key: &str) -> Option<Self> {
-        let target = |field: &'static Field| field.target().map_or(Self::Anything, Self::of);
+        let target = |field: &'static Field, leaf| field.target().map_or(Self::Leaf(leaf), Self::of);
         match self {
             Self::Custom if key == "metadata" => Some(Type::named(META).map_or(Self::Anything, Self::of)),
-            Self::Anything | Self::Custom => Some(Self::Anything),
-            Self::Values(field) => Some(target(field)),
-            Self::Type(found) => match found.field(key) {
-                Some(field) if field.shape() == Shape::Map => Some(Self::Values(field)),
-                Some(field) => Some(target(field)),
-                None => found.has(key).then_some(Self::Anything),
+            Self::Anything | Self::Custom | Self::Leaf(_) => Some(Self::Anything),
+            Self::Values(field, leaf) => Some(target(field, leaf)),
+            Self::Type(found) => match (found.field(key), Leaf::of(found, key)) {
+                (Some(field), leaf) if field.shape() == Shape::Map => Some(Self::Values(field, leaf)),
+                (Some(field), leaf) => Some(target(field, leaf)),
+                (None, leaf) => found.has(key).then_some(Self::Leaf(leaf)),
             },
         }
     }
@@ -135,13 +195,19 @@ struct Walk<'a> {
     found: &'a mut Findings,
 }
 
-/// Whether what was read is a list or a map without anything in it.
-type IsEmpty = bool;
+/// What a value turned out to be, as far as it matters to what holds it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    Null,
+    /// A list or a map without anything in it.
+    Empty,
+    Something,
+}
 
 impl<'de> DeserializeSeed<'de> for Walk<'_> {
-    type Value = IsEmpty;
+    type Value = Seen;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<IsEmpty, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Seen, D::Error> {
         deserializer.deserialize_any(self)
     }
 }
@@ -150,12 +216,22 @@ impl Walk<'_> {
     /// Reads the value of a key that has not been there before.
     fn field<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
         let Some(within) = self.within.under(key) else {
-            self.found.odd.push(format!("unknown field {:?}", self.path.0));
+            self.tell("unknown");
             return self.skip(map);
         };
-        let is_empty = map.next_value_seed(Walk { within, path: self.path, found: self.found })?;
-        self.found.has_empties |= is_empty && self.within.omits(key);
+        let seen = map.next_value_seed(Walk { within, path: self.path, found: self.found })?;
+        self.found.is_to_mend |= match seen {
+            Seen::Empty => self.within.omits(key),
+            Seen::Null => matches!(self.within, Within::Values(..)) && within.nothing().is_some(),
+            Seen::Something => false,
+        };
         Ok(())
+    }
+
+    fn tell(&mut self, what: &str) {
+        if self.found.odd.len() < MOST {
+            self.found.odd.push(format!("{what} field {:?}", self.path.0));
+        }
     }
 
     /// What is not read is walked all the same, so that its nesting has a bound, too.
@@ -166,18 +242,18 @@ impl Walk<'_> {
 }
 
 impl<'de> Visitor<'de> for Walk<'_> {
-    type Value = IsEmpty;
+    type Value = Seen;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("JSON")
     }
 
-    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<IsEmpty, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Seen, A::Error> {
         let mut seen: Vec<Cow<'de, str>> = Vec::new();
         while let Some(Key(key)) = map.next_key()? {
             let length = self.path.push_key(&key);
             if seen.contains(&key) {
-                self.found.odd.push(format!("duplicate field {:?}", self.path.0));
+                self.tell("duplicate");
                 self.skip(&mut map)?;
             } else {
                 self.field(&key, &mut map)?;
@@ -188,40 +264,44 @@ impl<'de> Visitor<'de> for Walk<'_> {
             }
             self.path.0.truncate(length);
         }
-        Ok(seen.is_empty())
+        Ok(if seen.is_empty() { Seen::Empty } else { Seen::Something })
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<IsEmpty, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Seen, A::Error> {
         let mut index = 0;
         loop {
             let length = self.path.push_index(index);
             let walk = Walk { within: self.within, path: self.path, found: self.found };
             let item = items.next_element_seed(walk)?;
             self.path.0.truncate(length);
-            if item.is_none() {
-                return Ok(index == 0);
+            match item {
+                None => return Ok(if index == 0 { Seen::Empty } else { Seen::Something }),
+                Some(Seen::Null) => self.found.is_to_mend |= self.within.nothing().is_some(),
+                Some(_) => {}
             }
             index += 1;
         }
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<IsEmpty, E> {
-        Ok(false)
+    fn visit_bool<E>(self, _: bool) -> Result<Seen, E> {
+        Ok(Seen::Something)
     }
-    fn visit_i64<E>(self, _: i64) -> Result<IsEmpty, E> {
-        Ok(false)
+    fn visit_i64<E>(self, _: i64) -> Result<Seen, E> {
+        Ok(Seen::Something)
     }
-    fn visit_u64<E>(self, _: u64) -> Result<IsEmpty, E> {
-        Ok(false)
+    fn visit_u64<E>(self, _: u64) -> Result<Seen, E> {
+        Ok(Seen::Something)
     }
-    fn visit_f64<E>(self, _: f64) -> Result<IsEmpty, E> {
-        Ok(false)
+    fn visit_f64<E>(self, _: f64) -> Result<Seen, E> {
+        Ok(Seen::Something)
     }
-    fn visit_str<E>(self, _: &str) -> Result<IsEmpty, E> {
-        Ok(false)
+    fn visit_str<E>(self, text: &str) -> Result<Seen, E> {
+        let is_bytes = matches!(self.within, Within::Leaf(Leaf::Bytes));
+        self.found.is_to_mend |= is_bytes && text.contains(['\r', '\n']);
+        Ok(Seen::Something)
     }
-    fn visit_unit<E>(self) -> Result<IsEmpty, E> {
-        Ok(false)
+    fn visit_unit<E>(self) -> Result<Seen, E> {
+        Ok(Seen::Null)
     }
 }
 
@@ -252,7 +332,7 @@ impl<'de> serde::Deserialize<'de> for Key<'de> {
 mod tests {
     use super::*;
     use api::Resource;
-    use api::k8s::api::core::v1::{ConfigMap, Pod};
+    use api::k8s::api::core::v1::{ConfigMap, Pod, Secret};
     use api::k8s::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 
     #[track_caller]
@@ -295,18 +375,18 @@ mod tests {
 
     /// `expect` is what stays; the walk has to say beforehand whether anything goes.
     #[track_caller]
-    fn check_empties(kind: Kind, json: &str, expect: &str) {
+    fn check_mended(kind: Kind, json: &str, expect: &str) {
         let (json, expect): (Value, Value) =
             (serde_json::from_str(json).unwrap(), serde_json::from_str(expect).unwrap());
         let text = serde_json::to_vec(&json).unwrap();
-        assert_eq!(walk(kind, &text).unwrap().has_empties, json != expect, "{json}");
-        let kept: Value = serde_json::from_slice(&without_empties(kind, &text).unwrap()).unwrap();
+        assert_eq!(walk(kind, &text).unwrap().is_to_mend, json != expect, "{json}");
+        let kept: Value = serde_json::from_slice(&mended(kind, &text).unwrap()).unwrap();
         assert_eq!(kept, expect);
     }
 
     #[test]
     fn empty_lists_and_maps_of_types_go_and_everything_else_stays() {
-        let check = |json: &str, expect: &str| check_empties(Pod::KIND, json, expect);
+        let check = |json: &str, expect: &str| check_mended(Pod::KIND, json, expect);
         check(r#"{"spec":{"nodeSelector":{},"tolerations":[]}}"#, r#"{"spec":{}}"#);
         check(
             r#"{"metadata":{"labels":{},"finalizers":[],"annotations":{"a":""}}}"#,
@@ -327,12 +407,44 @@ mod tests {
     }
 
     #[test]
+    fn null_among_items_and_values_is_the_empty_value_of_their_type() {
+        let maps = |json: &str, expect: &str| check_mended(ConfigMap::KIND, json, expect);
+        maps(r#"{"data":{"a":null,"b":"c"}}"#, r#"{"data":{"a":"","b":"c"}}"#);
+        maps(r#"{"metadata":{"labels":{"a":null}}}"#, r#"{"metadata":{"labels":{"a":""}}}"#);
+        maps(r#"{"data":null}"#, r#"{"data":null}"#);
+        let pods = |json: &str, expect: &str| check_mended(Pod::KIND, json, expect);
+        pods(
+            r#"{"spec":{"containers":[null,{"args":[null],"resources":{"limits":{"cpu":null}}}]}}"#,
+            r#"{"spec":{"containers":[{},{"args":[""],"resources":{"limits":{"cpu":"0"}}}]}}"#,
+        );
+        let any =
+            r#"{"spec":{"versions":[{"schema":{"openAPIV3Schema":{"enum":[null],"default":{"a":null}}}}]}}"#;
+        check_mended(CustomResourceDefinition::KIND, any, any);
+    }
+
+    #[test]
+    fn base64_may_be_broken_into_lines() {
+        let check = |json: &str, expect: &str| check_mended(Secret::KIND, json, expect);
+        check(r#"{"data":{"a":"YWJj\nZGVm\r\n"}}"#, r#"{"data":{"a":"YWJjZGVm"}}"#);
+        check(r#"{"stringData":{"a":"b\nc"}}"#, r#"{"stringData":{"a":"b\nc"}}"#);
+        let text = r#"{"data":{"a":"b\nc"}}"#;
+        check_mended(ConfigMap::KIND, text, text);
+    }
+
+    #[test]
+    fn no_more_is_told_than_anybody_reads() {
+        let fields: Vec<String> = (0..5_000).map(|it| format!(r#""x{it}":1"#)).collect();
+        let found = walk(ConfigMap::KIND, format!("{{{}}}", fields.join(",")).as_bytes()).unwrap();
+        assert_eq!(found.odd.len(), MOST);
+    }
+
+    #[test]
     fn empty_json_of_any_form_stays() {
         let of = |schema: &str| {
             format!(r#"{{"spec":{{"versions":[{{"schema":{{"openAPIV3Schema":{schema}}}}}]}}}}"#)
         };
         let check = |schema: &str, expect: &str| {
-            check_empties(CustomResourceDefinition::KIND, &of(schema), &of(expect));
+            check_mended(CustomResourceDefinition::KIND, &of(schema), &of(expect));
         };
         check(
             r#"{"default":{},"example":[],"enum":[{},[]]}"#,

@@ -39,7 +39,7 @@ impl Applied {
             config: named(body::yaml(bytes)?, &call.key.name)?,
             force: if call.query.is_true("force") { Force::Yes } else { Force::No },
             manager: call.manager.of_applied(),
-            options: WriteOptions::of(&call.query)?,
+            options: WriteOptions::of(call.path.verb, &call.query)?,
         })
     }
 }

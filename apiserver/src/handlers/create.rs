@@ -36,7 +36,7 @@ const UNROUTED: &str = "the service is stored and has an address, but nothing ro
 
 /// POST to a collection.
 pub(crate) async fn create(state: &State, call: &mut Call) -> Answer {
-    let options = WriteOptions::of(&call.query)?;
+    let options = WriteOptions::of(call.path.verb, &call.query)?;
     call.form()?;
     if state.catalogue.now().terminates(call.kind) {
         let why = "create not allowed while custom resource definition is terminating";

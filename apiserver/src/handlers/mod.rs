@@ -161,7 +161,7 @@ pub(crate) async fn handle(
     let kind = state.catalogue.find(&path.group, &path.version, &path.resource);
     let kind = kind.ok_or_else(ApiError::no_route)?;
     let key = key_of(kind, &path)?;
-    let manager = Manager::of(&query, &parts.headers)?;
+    let manager = Manager::of(path.verb, &query, &parts.headers)?;
     let (body, room, notes) = (Mutex::new(body), state.room.clone(), notes.clone());
     let time = parts.extensions.get().map_or(state.request_timeout, |Limit(time)| *time);
     let mut call = Call { kind, key, path, query, user, manager, parts, body, room, time, notes };

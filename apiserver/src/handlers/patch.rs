@@ -103,7 +103,7 @@ fn refusal(error: &::patch::Error) -> ApiError {
 
 /// PATCH.
 pub(crate) async fn patch(state: &State, call: &mut Call, part: Part) -> Answer {
-    let options = WriteOptions::of(&call.query)?;
+    let options = WriteOptions::of(call.path.verb, &call.query)?;
     call.form()?;
     if body::media_type(call.header(CONTENT_TYPE).unwrap_or_default()) == APPLY {
         let bytes = call.bytes().await?;

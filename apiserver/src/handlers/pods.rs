@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 /// POST of `pods/NAME/binding`, and of `bindings`: gives a pod its node.
 pub(crate) async fn bind(state: &State, call: &mut Call) -> Answer {
-    let options = WriteOptions::of(&call.query)?;
+    let options = WriteOptions::of(call.path.verb, &call.query)?;
     let binding: Binding = call.content().await?.plain()?;
     let name = binding.metadata.name.clone().unwrap_or_default();
     let key =
@@ -116,7 +116,7 @@ fn set_scheduled(pod: &mut Pod, now: jiff::Timestamp) {
 
 /// POST of `pods/NAME/eviction`: a delete that a disruption budget may refuse.
 pub(crate) async fn evict(state: &State, call: &mut Call) -> Answer {
-    let options = WriteOptions::of(&call.query)?;
+    let options = WriteOptions::of(call.path.verb, &call.query)?;
     let eviction: Eviction = call.content().await?.plain()?;
     let facts = posted(call, call.kind, &call.key.name, Subresource::Eviction, options.dry_run);
     let eviction = webhooks::posted(state, facts, eviction, &call.notes).await?;
@@ -251,7 +251,7 @@ fn budgets_of(state: &State, namespace: &str, pod: &Pod) -> Result<Vec<Arc<Objec
 
 /// PUT of `namespaces/NAME/finalize`: the one way to the finalizers in a namespace's spec.
 pub(crate) async fn finalize(state: &State, call: &mut Call) -> Answer {
-    let options = WriteOptions::of(&call.query)?;
+    let options = WriteOptions::of(call.path.verb, &call.query)?;
     let wanted: Namespace = call.content().await?.plain()?;
     let edit = |object: &Present| {
         let mut changed = object.copy();
@@ -267,7 +267,7 @@ pub(crate) async fn finalize(state: &State, call: &mut Call) -> Answer {
 
 /// PUT and PATCH of `ephemeralcontainers` and `resize`: the containers' one part that may change in place.
 pub(crate) async fn change_containers(state: &State, call: &mut Call, subresource: Subresource) -> Answer {
-    let options = WriteOptions::of(&call.query)?;
+    let options = WriteOptions::of(call.path.verb, &call.query)?;
     let kind = call.kind;
     let (whole, patch) = match call.path.verb {
         Verb::Patch => (None, Some(Patch::read(call).await?)),

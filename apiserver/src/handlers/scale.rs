@@ -27,7 +27,7 @@ pub(crate) async fn handle(state: &State, call: &mut Call) -> Answer {
         let entry = state.current(&call.key).await?;
         return respond::value(StatusCode::OK, form, &shown(state, call, entry).await?);
     }
-    let options = WriteOptions::of(&call.query)?;
+    let options = WriteOptions::of(call.path.verb, &call.query)?;
     let wanted = Wanted::read(call).await?;
     let mut target = call.target(Part::Main, options.dry_run);
     if let Wanted::Applied(applied) = &wanted {

@@ -27,7 +27,7 @@ const MOUNTED_SECONDS: i64 = 3607;
 
 /// POST of `token`.
 pub(crate) async fn request(state: &State, call: &mut Call) -> Answer {
-    let options = WriteOptions::of(&call.query)?;
+    let options = WriteOptions::of(call.path.verb, &call.query)?;
     let form = call.form()?;
     let mut request: TokenRequest = call.content().await?.plain()?;
     request = admit(state, call, request, options.dry_run).await?;

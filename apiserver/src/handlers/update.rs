@@ -2,28 +2,59 @@
 
 use super::Call;
 use super::change::{self, Part};
+use super::create::{Request, create_object};
+use crate::authz;
 use crate::options::WriteOptions;
 use crate::respond::Answer;
 use crate::state::State;
+use access::{Attributes, ResourceTarget};
 use api::field::{Error, Path};
 use api::{ApiError, Object};
 use http::StatusCode;
 
 /// PUT.
 pub(crate) async fn update(state: &State, call: &mut Call, part: Part) -> Answer {
-    let options = WriteOptions::of(&call.query)?;
+    let options = WriteOptions::of(call.path.verb, &call.query)?;
     call.form()?;
     let object = call.object(options.validation).await?;
     check_version(call, &object)?;
     let target = call.target(part, options.dry_run);
-    let entry = change::change(state, &target, &mut |_| Ok(object.clone()), &call.notes).await?;
-    call.answer(state, StatusCode::OK, entry).await
+    match change::change(state, &target, &mut |_| Ok(object.clone()), &call.notes).await {
+        Err(error) if error.is_not_found() && creates(call, part, &object) => {
+            create(state, call, object, &options).await
+        }
+        result => call.answer(state, StatusCode::OK, result?).await,
+    }
+}
+
+/// Whether the object comes into being by being replaced: some kinds allow it, to who names no earlier version.
+fn creates(call: &Call, part: Part, object: &Object) -> bool {
+    let meta = object.meta();
+    let names_none = meta.uid.is_none() && matches!(meta.resource_version.as_deref(), None | Some("" | "0"));
+    part == Part::Main && names_none && call.kind.row().strategy.creates()
+}
+
+async fn create(state: &State, call: &Call, mut object: Object, options: &WriteOptions) -> Answer {
+    let row = call.kind.row();
+    let target = ResourceTarget::of(row.group, row.version, row.plural).in_namespace(&call.key.namespace);
+    authz::check(state, &Attributes::resource(&call.user, "create", target.named(&call.key.name)))?;
+    crate::metadata::check_name(object.meta().name.as_deref().unwrap_or_default(), &call.key.name)?;
+    object.meta_mut().resource_version = None;
+    let request = Request {
+        kind: call.kind,
+        namespace: &call.key.namespace,
+        user: &call.user,
+        manager: &call.manager,
+        dry_run: options.dry_run,
+    };
+    let entry = create_object(state, &request, object, &call.notes).await?;
+    call.answer(state, StatusCode::CREATED, entry).await
 }
 
 /// Whoever replaces an object has to say which version, unless the kind does not mind.
 fn check_version(call: &Call, object: &Object) -> Result<(), ApiError> {
     let given = object.meta().resource_version.as_deref().unwrap_or_default();
-    if !given.is_empty() || call.kind.row().strategy.updates_blindly() {
+    if !matches!(given, "" | "0") || call.kind.row().strategy.updates_blindly() {
         return Ok(());
     }
     let path = Path::new("metadata").child("resourceVersion");

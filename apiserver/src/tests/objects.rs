@@ -278,3 +278,33 @@ async fn what_etcd_would_not_take_is_refused_in_its_words() {
     let message = rig.refused(500, "POST", uri, &webhook(1_600_000)).await;
     assert_eq!(message, "etcdserver: request is too large");
 }
+
+#[tokio::test]
+async fn some_kinds_come_into_being_by_being_replaced() {
+    let rig = rig().await;
+    let uri = "/apis/coordination.k8s.io/v1/namespaces/default/leases/a";
+    let lease = json!({ "metadata": { "name": "a" }, "spec": { "holderIdentity": "me" } });
+    assert_eq!(rig.send("PUT", uri, &lease).await.status.as_u16(), 201);
+    assert_eq!(rig.send("PUT", uri, &lease).await.status.as_u16(), 200);
+    rig.refused(404, "PUT", &format!("{MAPS}/a"), &map("a")).await;
+    let mut of_before = lease.clone();
+    of_before["metadata"] = json!({ "name": "b", "resourceVersion": "5" });
+    rig.refused(404, "PUT", &uri.replace("/a", "/b"), &of_before).await;
+}
+
+#[tokio::test]
+async fn options_are_checked_and_named() {
+    let rig = rig().await;
+    let told = rig.refused(422, "POST", &format!("{MAPS}?fieldValidation=Foo"), &map("a")).await;
+    assert_eq!(
+        told,
+        r#"CreateOptions.meta.k8s.io "" is invalid: fieldValidation: Unsupported value: "Foo": supported values: "", "Ignore", "Strict", "Warn""#
+    );
+    rig.ok("POST", MAPS, &map("a")).await;
+    rig.refused(400, "DELETE", &format!("{MAPS}/a"), &json!({ "apiVersion": "v1", "kind": "ConfigMap" }))
+        .await;
+    rig.refused(400, "GET", &format!("{MAPS}?timeoutSeconds=x"), &Value::Null).await;
+    let mut unversioned = map("a");
+    unversioned["metadata"]["resourceVersion"] = "0".into();
+    rig.ok("PUT", &format!("{MAPS}/a"), &unversioned).await;
+}

@@ -132,3 +132,70 @@ async fn a_node_sees_only_what_its_pods_need() {
     assert_eq!(send(&node, "GET", &format!("{MAPS}/needed"), &[], "").await.status.as_u16(), 200);
     assert_eq!(send(&node, "GET", &format!("{MAPS}/other"), &[], "").await.status.as_u16(), 403);
 }
+
+/// Gives a user these rights in the whole cluster.
+async fn allow(rig: &super::Rig, user: &str, rules: &Value) {
+    let roles = "/apis/rbac.authorization.k8s.io/v1";
+    let role = json!({ "metadata": { "name": user }, "rules": rules });
+    rig.ok("POST", &format!("{roles}/clusterroles"), &role).await;
+    rig.ok("POST", &format!("{roles}/clusterrolebindings"), &binding(user, user)).await;
+    rig.ok("GET", MAPS, &Value::Null).await;
+}
+
+fn binding(user: &str, role: &str) -> Value {
+    json!({
+        "metadata": { "name": format!("{user}-{role}") },
+        "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role },
+        "subjects": [{ "apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user }],
+    })
+}
+
+#[tokio::test]
+async fn a_role_that_gathers_rules_takes_all_rights_to_write() {
+    let rig = rig().await;
+    let group = "rbac.authorization.k8s.io";
+    let rules = json!([{ "apiGroups": [group], "resources": ["clusterroles"], "verbs": ["create", "get", "update"] }]);
+    allow(&rig, "jane", &rules).await;
+    let jane = rig.acting(UserInfo::authenticated("jane", []));
+    let gathers = json!({ "clusterRoleSelectors": [{ "matchLabels": { "a": "b" } }] });
+    let uri = "/apis/rbac.authorization.k8s.io/v1/clusterroles";
+    let role = json!({ "metadata": { "name": "g" }, "aggregationRule": gathers });
+    let answer = send(&jane, "POST", uri, &[], &role.to_string()).await;
+    assert_eq!(answer.status.as_u16(), 403, "{}", answer.text);
+    assert!(answer.text.contains("must have cluster-admin privileges to use the aggregationRule"));
+    let mut own = send(&jane, "GET", &format!("{uri}/jane"), &[], "").await.json();
+    own["aggregationRule"] = gathers;
+    let answer = send(&jane, "PUT", &format!("{uri}/jane"), &[], &own.to_string()).await;
+    assert_eq!(answer.status.as_u16(), 403, "{}", answer.text);
+    rig.ok("POST", uri, &role).await;
+}
+
+#[tokio::test]
+async fn a_binding_to_a_role_that_is_to_come_takes_the_right_to_bind() {
+    let rig = rig().await;
+    let group = "rbac.authorization.k8s.io";
+    let create = json!({ "apiGroups": [group], "resources": ["clusterrolebindings"], "verbs": ["create"] });
+    allow(&rig, "jane", &json!([create])).await;
+    let bind = json!({ "apiGroups": [group], "resources": ["clusterroles"], "verbs": ["bind"] });
+    allow(&rig, "joe", &json!([create, bind])).await;
+    let uri = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings";
+    for (user, code) in [("jane", 404), ("joe", 201)] {
+        let caller = rig.acting(UserInfo::authenticated(user, []));
+        let answer = send(&caller, "POST", uri, &[], &binding(user, "to-come").to_string()).await;
+        assert_eq!(answer.status.as_u16(), code, "{user}: {}", answer.text);
+    }
+}
+
+#[tokio::test]
+async fn what_goes_on_in_a_web_socket_takes_the_right_to_create() {
+    let rig = rig().await;
+    let rules = json!([{ "apiGroups": [""], "resources": ["pods/exec", "pods/attach"], "verbs": ["get"] }]);
+    allow(&rig, "jane", &rules).await;
+    let jane = rig.acting(UserInfo::authenticated("jane", []));
+    for below in ["exec?command=ls", "attach"] {
+        let uri = format!("/api/v1/namespaces/default/pods/p/{below}");
+        let answer = send(&jane, "GET", &uri, &[], "").await;
+        assert_eq!(answer.status.as_u16(), 403, "{}", answer.text);
+        assert!(answer.text.contains("cannot create resource"), "{}", answer.text);
+    }
+}

@@ -172,6 +172,8 @@ pub trait Behaviour: 'static {
     }
     /// Whether a delete that says nothing of dependents leaves them, as upstream's oldest kinds do.
     const ORPHANS: bool = false;
+    /// Whether an update of an object that is not there creates it (upstream's `AllowCreateOnUpdate`).
+    const CREATES: bool = false;
     /// Whether something besides its metadata keeps a deleted object.
     fn is_held(_object: &Self::Object) -> bool {
         false
@@ -278,6 +280,10 @@ pub trait Strategy: Sync {
     fn grace(&self, _object: &Object, _requested: Option<i64>) -> Option<i64> {
         None
     }
+    /// See [`Behaviour::CREATES`].
+    fn creates(&self) -> bool {
+        false
+    }
     /// See [`Behaviour::ORPHANS`].
     fn orphans(&self) -> bool {
         false
@@ -382,6 +388,9 @@ impl<B: Behaviour> Strategy for Typed<B> {
     }
     fn grace(&self, object: &Object, requested: Option<i64>) -> Option<i64> {
         object.get().and_then(|object| B::grace(object, requested))
+    }
+    fn creates(&self) -> bool {
+        B::CREATES
     }
     fn orphans(&self) -> bool {
         B::ORPHANS

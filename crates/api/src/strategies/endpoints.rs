@@ -13,6 +13,7 @@ pub struct EndpointsStrategy;
 
 impl Behaviour for EndpointsStrategy {
     type Object = Endpoints;
+    const CREATES: bool = true;
     const GENERATION: bool = false;
     const COLUMNS: &'static [Column] =
         &[Column::NAME, Column::text("Endpoints", "Addresses that serve."), Column::AGE];

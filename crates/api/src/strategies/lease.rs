@@ -12,6 +12,7 @@ pub struct LeaseStrategy;
 
 impl Behaviour for LeaseStrategy {
     type Object = Lease;
+    const CREATES: bool = true;
     const GENERATION: bool = false;
     const COLUMNS: &'static [Column] =
         &[Column::NAME, Column::text("Holder", "Who holds the lease."), Column::AGE];

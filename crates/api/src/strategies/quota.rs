@@ -62,6 +62,7 @@ impl Behaviour for ResourceQuotaStrategy {
 
 impl Behaviour for LimitRangeStrategy {
     type Object = LimitRange;
+    const CREATES: bool = true;
     const GENERATION: bool = false;
     const COLUMNS: &'static [Column] = &[Column::NAME, CREATED_AT];
 

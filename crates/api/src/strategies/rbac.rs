@@ -37,6 +37,7 @@ const BINDING_COLUMNS: &[Column] = &[
 
 impl Behaviour for RoleStrategy {
     type Object = Role;
+    const CREATES: bool = true;
     const GENERATION: bool = false;
     const COLUMNS: &'static [Column] = ROLE_COLUMNS;
 
@@ -51,6 +52,7 @@ impl Behaviour for RoleStrategy {
 
 impl Behaviour for ClusterRoleStrategy {
     type Object = ClusterRole;
+    const CREATES: bool = true;
     const GENERATION: bool = false;
     const COLUMNS: &'static [Column] = ROLE_COLUMNS;
 
@@ -65,6 +67,7 @@ impl Behaviour for ClusterRoleStrategy {
 
 impl Behaviour for RoleBindingStrategy {
     type Object = RoleBinding;
+    const CREATES: bool = true;
     const GENERATION: bool = false;
     const COLUMNS: &'static [Column] = BINDING_COLUMNS;
 
@@ -91,6 +94,7 @@ impl Behaviour for RoleBindingStrategy {
 
 impl Behaviour for ClusterRoleBindingStrategy {
     type Object = ClusterRoleBinding;
+    const CREATES: bool = true;
     const GENERATION: bool = false;
     const COLUMNS: &'static [Column] = BINDING_COLUMNS;
 

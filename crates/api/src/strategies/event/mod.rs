@@ -35,6 +35,7 @@ const COLUMNS: &[Column] = &[
 
 impl Behaviour for EventStrategy {
     type Object = Event;
+    const CREATES: bool = true;
     const GENERATION: bool = false;
     const COLUMNS: &'static [Column] = COLUMNS;
     const FIELDS: &'static [&'static str] = &[
@@ -94,6 +95,7 @@ impl Encoding for NewEventStrategy {
 
 impl Behaviour for NewEventStrategy {
     type Object = NewEvent;
+    const CREATES: bool = true;
     const STORED_AS: Option<StoredAs> = Some(StoredAs::by::<Self>());
     const GENERATION: bool = false;
     const COLUMNS: &'static [Column] = COLUMNS;
