@@ -26,6 +26,8 @@ const LONGEST_NAME: usize = 128;
 pub(crate) const SERVER: &str = "kube-apiserver";
 /// What cannot be written through an object whose status is a subresource.
 const STATUS: &[&[&str]] = &[&["status"]];
+/// What cannot be written through a status.
+const SPEC: &[&[&str]] = &[&["spec"]];
 /// So many objects are converted for one write at most.
 const MOST_CONVERSIONS: usize = 64;
 
@@ -182,15 +184,18 @@ impl Writing<'_> {
     fn with<T>(&self, state: &State, then: impl FnOnce(&Write<'_>) -> T) -> T {
         let row = self.kind.row();
         let api_version = row.api_version();
-        let ignored = Set::of_fields(STATUS);
-        let ignores = self.subresource.is_empty() && row.has(Subresource::Status);
+        let ignored = match self.subresource {
+            "" if row.has(Subresource::Status) => Some(Set::of_fields(STATUS)),
+            "status" => Some(Set::of_fields(SPEC)),
+            _ => None,
+        };
         let served = |version: &str| version_of(state, self.kind, version).is_some();
         then(&Write {
             manager: &self.manager.name,
             subresource: self.subresource,
             api_version: &api_version,
             now: Time(crate::metadata::whole_seconds(state.now())),
-            ignored: ignores.then_some(&ignored),
+            ignored: ignored.as_ref(),
             served: &served,
         })
     }

@@ -97,6 +97,25 @@ async fn a_configuration_that_makes_no_sense_changes_nothing() {
 }
 
 #[tokio::test]
+async fn who_applies_a_status_owns_no_spec() {
+    let rig = rig().await;
+    let uri = "/apis/batch/v1/namespaces/default/jobs/j";
+    let spec = json!({ "template": { "spec": { "restartPolicy": "Never", "containers": [{ "name": "c", "image": "i" }] } } });
+    let job = json!({ "apiVersion": "batch/v1", "kind": "Job", "metadata": { "name": "j" }, "spec": spec });
+    let mut told = job.clone();
+    (told["spec"], told["status"]) = (json!({ "suspend": true }), json!({ "active": 1 }));
+    let owner = format!("{uri}?fieldManager=one");
+    send(&rig.admin, "PATCH", &owner, APPLY, &job.to_string()).await;
+    let answer =
+        send(&rig.admin, "PATCH", &format!("{uri}/status?fieldManager=two"), APPLY, &told.to_string()).await;
+    assert!(answer.status.is_success(), "{}", answer.text);
+    let (now, entries) = (answer.json(), answer.json()["metadata"]["managedFields"].clone());
+    assert_eq!((&now["status"]["active"], &now["spec"]["suspend"]), (&json!(1), &json!(false)));
+    let two = entries.as_array().into_iter().flatten().find(|it| it["manager"] == "two");
+    assert_eq!(two.map(|it| &it["fieldsV1"]), Some(&json!({ "f:status": { "f:active": {} } })));
+}
+
+#[tokio::test]
 async fn replicas_are_taken_over_through_the_scale() {
     let rig = rig().await;
     let uri = "/apis/apps/v1/namespaces/default/deployments/d";
