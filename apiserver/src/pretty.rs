@@ -6,7 +6,7 @@ use crate::request::{Query, Route};
 use crate::respond::Response;
 use axum::body::Body;
 use http::HeaderMap;
-use http::header::{CONTENT_TYPE, USER_AGENT};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 
@@ -36,7 +36,9 @@ pub(crate) async fn answer(response: Response) -> Response {
     if !media.starts_with("application/json") || response.body().size_hint().exact().is_none() {
         return response;
     }
-    let (parts, body) = response.into_parts();
+    let (mut parts, body) = response.into_parts();
+    // It was the length of what is laid out anew; the connection counts by itself.
+    parts.headers.remove(CONTENT_LENGTH);
     let bytes = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     Response::from_parts(parts, Body::from(indented(&bytes)))
 }

@@ -95,9 +95,12 @@ async fn people_get_indented_answers() {
         (MAPS.to_owned(), "kubectl/v1", "{\""),
         (format!("{MAPS}?watch=1&timeoutSeconds=1&pretty=1"), "curl/8", "{\"type\":\"ADDED\""),
         ("/apis".to_owned(), "curl/8", "{\n  "),
+        ("/version".to_owned(), "curl/8", "{\n  "),
     ] {
         let answer = send(&rig.admin, "GET", &uri, &[("user-agent", agent)], "").await;
         assert!(answer.text.starts_with(expect), "{uri} {agent}: {}", answer.text);
+        let length = answer.headers.get("content-length").map(|it| it.to_str().unwrap().to_owned());
+        assert!(length.is_none_or(|it| it == answer.text.len().to_string()), "{uri}");
     }
 }
 
