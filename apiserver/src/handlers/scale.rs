@@ -93,7 +93,7 @@ fn scaled(object: &Object, scale: Scale) -> Result<Object, ApiError> {
         let path = api::field::Path::new("spec").child("replicas");
         let error = api::field::Error::invalid(&path, replicas, "must be greater than or equal to 0");
         let name = object.meta().name.as_deref().unwrap_or_default();
-        return Err(ApiError::invalid(row, name, &[error]));
+        return Err(ApiError::invalid_kind(("autoscaling", "Scale"), name, &[error]));
     }
     let mut changed = object.clone();
     row.strategy.set_scale(&mut changed, replicas);

@@ -124,6 +124,9 @@ async fn a_workload_is_scaled() {
     assert_eq!(patched["spec"]["replicas"], 4);
     assert_eq!(rig.ok("GET", &format!("{DEPLOYMENTS}/a"), &Value::Null).await["spec"]["replicas"], 4);
     rig.refused(409, "PUT", &uri, &scale).await;
+    let negative = rig.merge(&uri, &json!({ "spec": { "replicas": -1 } })).await;
+    let expect = "Scale.autoscaling \"a\" is invalid: spec.replicas: Invalid value: -1: must be greater than or equal to 0";
+    assert_eq!((negative.status.as_u16(), negative.json()["message"].as_str()), (422, Some(expect)));
 }
 
 #[tokio::test]

@@ -87,16 +87,22 @@ impl ApiError {
 
     /// The object breaks rules; each becomes a cause.
     pub fn invalid(row: &Row, name: &str, errors: &[field::Error]) -> Self {
+        Self::invalid_kind((row.group, row.kind), name, errors)
+    }
+
+    /// The same for what has no row: group and kind of what was sent to a subresource.
+    pub fn invalid_kind((group, kind): (&str, &str), name: &str, errors: &[field::Error]) -> Self {
         let list: Vec<String> = errors.iter().map(ToString::to_string).collect();
         let list = if list.len() == 1 { list[0].clone() } else { format!("[{}]", list.join(", ")) };
-        let kind =
-            if row.group.is_empty() { row.kind.to_owned() } else { format!("{}.{}", row.kind, row.group) };
-        let message = format!("{kind} {name:?} is invalid: {list}");
-        let mut error = Self::new(422, reason::INVALID, message).about(row, name);
-        if let Some(details) = &mut error.0.details {
-            details.kind = Some(row.kind.to_owned());
-            details.causes = Some(errors.iter().map(cause).collect());
-        }
+        let qualified = if group.is_empty() { kind.to_owned() } else { format!("{kind}.{group}") };
+        let mut error = Self::new(422, reason::INVALID, format!("{qualified} {name:?} is invalid: {list}"));
+        error.0.details = Some(StatusDetails {
+            group: (!group.is_empty()).then(|| group.to_owned()),
+            kind: Some(kind.to_owned()),
+            name: (!name.is_empty()).then(|| name.to_owned()),
+            causes: Some(errors.iter().map(cause).collect()),
+            ..StatusDetails::default()
+        });
         error
     }
 
