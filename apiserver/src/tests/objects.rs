@@ -237,6 +237,13 @@ async fn empty_lists_and_maps_are_as_good_as_none() {
         );
     }
     let mut whole = rig.ok("GET", &one, &Value::Null).await;
+    let uri = format!("{one}?fieldManager=m");
+    let again = [("content-type", "application/apply-patch+yaml")];
+    let again = send(&rig.admin, "PATCH", &uri, &again, &applied.to_string()).await.json();
+    assert_eq!(
+        again["metadata"]["resourceVersion"], whole["metadata"]["resourceVersion"],
+        "nothing to write"
+    );
     whole["spec"]["template"]["spec"]["nodeSelector"] = json!({});
     whole["spec"]["template"]["spec"]["volumes"] = json!([{ "name": "v", "emptyDir": {} }]);
     let changed = rig.ok("PUT", &one, &whole).await;
