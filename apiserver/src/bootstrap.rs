@@ -1,10 +1,12 @@
-//! What every cluster has from its first start: namespaces, roles, priority classes, the service `kubernetes`.
+//! What every cluster has from its first start: namespaces, roles, priority classes, the service `kubernetes`, and what the
+//! server says of itself.
 //!
 //! Start at [`bootstrap`]. Objects are created through the handlers' own code, as the API server's identity; what is there
 //! already is left as it is, but for default roles, which get the rules they lack.
 
 use crate::handlers::change::{self, Part, Target};
 use crate::handlers::create::{self, Request};
+use crate::kept;
 use crate::notes::Notes;
 use crate::ownership::Manager;
 use crate::server::Error;
@@ -47,6 +49,7 @@ pub(crate) async fn bootstrap(
     // The node authorizer grants the same, narrowed to what a node's own pods need.
     objects.retain(|it| it.key() != Key::of::<ClusterRoleBinding>("", access::bootstrap::NODE_BINDING));
     objects.extend(PRIORITIES.iter().map(|it| priority_class(it).into()));
+    objects.extend(kept::wanted(state));
     ensure_all(state, objects).await?;
     ensure_all(state, vec![kubernetes_service(first, advertise).into()]).await?;
     // Endpoints may not be loopback addresses: nobody but this machine could use them.
@@ -78,7 +81,8 @@ async fn ensure(state: &State, object: Object) -> Result<(), ApiError> {
     }
 }
 
-async fn create(state: &State, key: &Key, object: Object) -> Result<(), ApiError> {
+/// Creates an object as the server.
+pub(crate) async fn create(state: &State, key: &Key, object: Object) -> Result<(), ApiError> {
     let user = UserInfo::api_server();
     let manager = Manager::server();
     let request =

@@ -10,27 +10,48 @@ use serde_json::{Value, json};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-/// Groups in the order in which upstream lists them; others follow by name.
-const ORDER: &[&str] = &[
-    "",
-    "apps",
-    "events.k8s.io",
-    "authentication.k8s.io",
-    "authorization.k8s.io",
-    "autoscaling",
-    "batch",
-    "certificates.k8s.io",
-    "networking.k8s.io",
-    "policy",
-    "rbac.authorization.k8s.io",
-    "storage.k8s.io",
-    "admissionregistration.k8s.io",
-    "apiextensions.k8s.io",
-    "scheduling.k8s.io",
-    "coordination.k8s.io",
-    "node.k8s.io",
-    "discovery.k8s.io",
+/// Groups in the order in which upstream lists them; others follow by name. With the priority that upstream's APIServices
+/// give them.
+const ORDER: &[(&str, i32)] = &[
+    ("", 18_000),
+    ("apiregistration.k8s.io", 20_000),
+    ("apps", 17_800),
+    ("events.k8s.io", 17_750),
+    ("authentication.k8s.io", 17_700),
+    ("authorization.k8s.io", 17_600),
+    ("autoscaling", 17_500),
+    ("batch", 17_400),
+    ("certificates.k8s.io", 17_300),
+    ("networking.k8s.io", 17_200),
+    ("policy", 17_100),
+    ("rbac.authorization.k8s.io", 17_000),
+    ("storage.k8s.io", 16_800),
+    ("admissionregistration.k8s.io", 16_700),
+    ("apiextensions.k8s.io", 16_700),
+    ("scheduling.k8s.io", 16_600),
+    ("coordination.k8s.io", 16_500),
+    ("node.k8s.io", 16_300),
+    ("discovery.k8s.io", 16_200),
+    ("resource.k8s.io", 15_900),
+    ("flowcontrol.apiserver.k8s.io", 16_100),
 ];
+
+/// The priority of a group and of a version of it, as upstream's APIServices have them; that of custom kinds otherwise.
+pub(crate) fn priorities(group: &str, version: &str) -> (i32, i32) {
+    let Some((_, priority)) = ORDER.iter().find(|it| it.0 == group) else { return (1000, 100) };
+    let of_version = match (group, version) {
+        ("", _) => 1,
+        ("autoscaling", "v2") => 30,
+        ("flowcontrol.apiserver.k8s.io" | "resource.k8s.io", _) => 21,
+        _ => 15,
+    };
+    (*priority, of_version)
+}
+
+/// Whether the table has the group, so that it is served from the start.
+pub(crate) fn is_built_in(group: &str) -> bool {
+    ORDER.iter().any(|it| it.0 == group)
+}
 
 /// The kinds of one group and version.
 pub(crate) struct GroupVersion {
@@ -82,7 +103,7 @@ impl Discovery {
         let mut found: BTreeMap<(usize, &'static str, Priority), Vec<Kind>> = BTreeMap::new();
         for kind in kinds {
             let row = kind.row();
-            let order = ORDER.iter().position(|it| *it == row.group).unwrap_or(ORDER.len());
+            let order = ORDER.iter().position(|it| it.0 == row.group).unwrap_or(ORDER.len());
             found.entry((order, row.group, Priority::of(row.version))).or_default().push(kind);
         }
         let versions = found.into_iter().map(|((_, group, priority), kinds)| GroupVersion {
@@ -242,6 +263,16 @@ mod tests {
         let autoscaling = Discovery::of(Kind::all()).group("autoscaling").unwrap();
         assert_eq!(autoscaling["preferredVersion"]["version"], "v2");
         assert_eq!(autoscaling["versions"][1]["version"], "v1");
+    }
+
+    #[test]
+    fn every_built_in_group_has_a_place() {
+        for kind in Kind::all() {
+            assert!(is_built_in(kind.row().group), "{kind:?} has no row in ORDER");
+        }
+        assert_eq!(priorities("apps", "v1"), (17_800, 15));
+        assert_eq!(priorities("autoscaling", "v2"), (17_500, 30));
+        assert_eq!(priorities("x.example.com", "v1"), (1000, 100));
     }
 
     #[test]

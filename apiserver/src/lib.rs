@@ -28,6 +28,7 @@ mod handlers;
 mod housekeeping;
 mod https;
 mod in_process;
+mod kept;
 mod metadata;
 mod metrics;
 mod notes;

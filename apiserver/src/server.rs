@@ -17,6 +17,7 @@ use crate::front::Front;
 use crate::housekeeping;
 use crate::https;
 use crate::in_process::{Connector, InProcess};
+use crate::kept;
 use crate::metrics::Metrics;
 use crate::state::{Derived, Rights, State};
 use crate::vault::{self, Vault};
@@ -89,7 +90,8 @@ pub async fn start(config: Config, material: Material, tasks: Tasks) -> Result<S
     https::serve(&front, &material, listeners, &tasks)?;
     tasks.spawn("store snapshots", housekeeping::snapshots(state.clone(), tasks.clone()));
     tasks.spawn("event expiry", housekeeping::events(state.clone(), tasks.clone()));
-    tasks.spawn("custom resource definitions", custom::controller::run(state, tasks.clone()));
+    tasks.spawn("custom resource definitions", custom::controller::run(state.clone(), tasks.clone()));
+    tasks.spawn("objects about the server", kept::run(state, tasks.clone()));
     Ok(Server { front, addresses: addresses.into() })
 }
 

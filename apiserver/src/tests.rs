@@ -9,6 +9,7 @@ mod conversion;
 mod custom;
 mod encryption;
 mod identity;
+mod kept;
 mod lists;
 mod load;
 mod node_restriction;

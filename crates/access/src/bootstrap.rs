@@ -12,7 +12,8 @@
 //! - Our node agent is its node's service proxy and name server too, so the group is also bound to their roles.
 //! - Our controller manager is one user, so that user is bound to each controller's role, next to the controller's
 //!   service account.
-//! - The groups `extensions` and `resource.k8s.io` are not served, so no rule names them.
+//! - The group `extensions` is not served, and nobody but people has to do with `resource.k8s.io`: no rule of a daemon
+//!   names them.
 
 mod controllers;
 mod daemons;

@@ -11,11 +11,13 @@ use k8s_openapi::api::{
     admissionregistration::v1 as admission, apps::v1 as apps, authentication::v1 as authentication,
     authorization::v1 as authorization, autoscaling::v1 as autoscaling_v1, autoscaling::v2 as autoscaling,
     batch::v1 as batch, certificates::v1 as certificates, coordination::v1 as coordination, core::v1 as core,
-    discovery::v1 as discovery, events::v1 as events, networking::v1 as networking, node::v1 as node,
-    policy::v1 as policy, rbac::v1 as rbac, scheduling::v1 as scheduling, storage::v1 as storage,
+    discovery::v1 as discovery, events::v1 as events, flowcontrol::v1 as flow_control,
+    networking::v1 as networking, node::v1 as node, policy::v1 as policy, rbac::v1 as rbac,
+    resource::v1 as dynamic, scheduling::v1 as scheduling, storage::v1 as storage,
 };
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1 as apiextensions;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::kube_aggregator::pkg::apis::apiregistration::v1 as apiregistration;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
@@ -422,6 +424,20 @@ table! {
         [], - [webhooks], (strategies::admission::ValidatingWebhookConfigurationStrategy) }
     apiextensions::CustomResourceDefinition { "apiextensions.k8s.io" "v1", "customresourcedefinitions" "customresourcedefinition" ["crd" "crds"] ["api-extensions"], Cluster All,
         [Status], status [spec], (strategies::custom_resource_definition::CustomResourceDefinitionStrategy) }
+    apiregistration::APIService { "apiregistration.k8s.io" "v1", "apiservices" "apiservice" [] ["api-extensions"], Cluster All,
+        [Status], status [spec], (strategies::api_service::ApiServiceStrategy) }
+    flow_control::FlowSchema { "flowcontrol.apiserver.k8s.io" "v1", "flowschemas" "flowschema" [] [], Cluster All,
+        [Status], status [spec], (strategies::flow_control::FlowSchemaStrategy) }
+    flow_control::PriorityLevelConfiguration { "flowcontrol.apiserver.k8s.io" "v1", "prioritylevelconfigurations" "prioritylevelconfiguration" [] [], Cluster All,
+        [Status], status [spec], (strategies::flow_control::PriorityLevelConfigurationStrategy) }
+    dynamic::DeviceClass { "resource.k8s.io" "v1", "deviceclasses" "deviceclass" [] [], Cluster All,
+        [], - [spec], (strategies::dynamic_resource::DeviceClassStrategy) }
+    dynamic::ResourceClaim { "resource.k8s.io" "v1", "resourceclaims" "resourceclaim" [] [], Namespaced All,
+        [Status], status [spec], (strategies::dynamic_resource::ResourceClaimStrategy) }
+    dynamic::ResourceClaimTemplate { "resource.k8s.io" "v1", "resourceclaimtemplates" "resourceclaimtemplate" [] [], Namespaced All,
+        [], - [spec], (strategies::dynamic_resource::ResourceClaimTemplateStrategy) }
+    dynamic::ResourceSlice { "resource.k8s.io" "v1", "resourceslices" "resourceslice" [] [], Cluster All,
+        [], - [spec], (strategies::dynamic_resource::ResourceSliceStrategy) }
     authentication::SelfSubjectReview { "authentication.k8s.io" "v1", "selfsubjectreviews" "selfsubjectreview" [] [], Cluster CreateOnly,
         [], status [], - }
     authentication::TokenReview { "authentication.k8s.io" "v1", "tokenreviews" "tokenreview" [] [], Cluster CreateOnly,

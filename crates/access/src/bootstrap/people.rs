@@ -103,6 +103,7 @@ const EDIT: &[Rule] = &[
     on(WRITE, "batch", "jobs cronjobs"),
     on(WRITE, "policy", "poddisruptionbudgets"),
     on(WRITE, "networking.k8s.io", "networkpolicies ingresses"),
+    on(WRITE, "resource.k8s.io", "resourceclaims resourceclaimtemplates"),
     on(ALL_VERBS, "coordination.k8s.io", "leases"),
 ];
 
@@ -133,4 +134,5 @@ const VIEW: &[Rule] = &[
     on(READ, "batch", "jobs cronjobs cronjobs/status jobs/status"),
     on(READ, "policy", "poddisruptionbudgets poddisruptionbudgets/status"),
     on(READ, "networking.k8s.io", "networkpolicies ingresses ingresses/status"),
+    on(READ, "resource.k8s.io", "resourceclaims resourceclaims/status resourceclaimtemplates"),
 ];

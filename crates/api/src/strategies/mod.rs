@@ -3,6 +3,7 @@
 //! Start at [`config_map`], a small one, then [`pod`]. A file holds defaults, columns and selectable fields.
 
 pub mod admission;
+pub mod api_service;
 pub(crate) mod cells;
 pub mod certificate;
 pub mod cluster_network;
@@ -13,9 +14,11 @@ pub mod custom_resource_definition;
 pub mod daemon_set;
 pub(crate) mod defaults;
 pub mod deployment;
+pub mod dynamic_resource;
 pub mod endpoint_slice;
 pub mod endpoints;
 pub mod event;
+pub mod flow_control;
 pub mod horizontal_pod_autoscaler;
 pub mod ingress;
 pub mod job;

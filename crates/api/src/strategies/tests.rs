@@ -162,3 +162,36 @@ fn jobs_select_their_own_pods() {
     let selector = json!({"batch.kubernetes.io/controller-uid": "u-1"});
     assert_eq!(value.pointer("/spec/selector/matchLabels"), Some(&selector));
 }
+
+#[test]
+fn rows_of_kinds_about_the_server_and_devices() {
+    let flow = "flowcontrol.apiserver.k8s.io/v1";
+    let spec = json!({"priorityLevelConfiguration": {"name": "slow"}, "matchingPrecedence": 9});
+    check_row(made(flow, "FlowSchema", json!({"spec": spec})), "a | slow | 9 | <none> | 90s | ?");
+    let queuing = json!({"queues": 64, "handSize": 8, "queueLengthLimit": 50});
+    let limited =
+        json!({"nominalConcurrencyShares": 5, "limitResponse": {"type": "Queue", "queuing": queuing}});
+    let spec = json!({"type": "Limited", "limited": limited});
+    check_row(
+        made(flow, "PriorityLevelConfiguration", json!({"spec": spec})),
+        "a | Limited | 5 | 64 | 8 | 50 | 90s",
+    );
+    let spec = json!({"type": "Exempt"});
+    check_row(
+        made(flow, "PriorityLevelConfiguration", json!({"spec": spec})),
+        "a | Exempt | <none> | <none> | <none> | <none> | 90s",
+    );
+    let spec =
+        json!({"service": {"namespace": "b", "name": "c"}, "groupPriorityMinimum": 1, "versionPriority": 1});
+    check_row(
+        made("apiregistration.k8s.io/v1", "APIService", json!({"spec": spec})),
+        "a | b/c | Unknown | 90s",
+    );
+    let devices = "resource.k8s.io/v1";
+    check_row(made(devices, "ResourceClaim", json!({"spec": {}})), "a | pending | 90s");
+    let status = json!({"allocation": {}, "reservedFor": [{"name": "p", "resource": "pods", "uid": "u"}]});
+    check_row(
+        made(devices, "ResourceClaim", json!({"spec": {}, "status": status})),
+        "a | allocated,reserved | 90s",
+    );
+}

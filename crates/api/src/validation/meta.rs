@@ -109,7 +109,7 @@ fn name_check(kind: Kind) -> fn(&str) -> Messages {
     match (row.group, row.plural) {
         ("", "namespaces") => names::dns_label,
         ("", "services") => names::dns_1035_label,
-        ("rbac.authorization.k8s.io", _) => names::path_segment,
+        ("rbac.authorization.k8s.io" | "apiregistration.k8s.io", _) => names::path_segment,
         ("networking.k8s.io", "ipaddresses") => names::ip,
         _ => names::dns_subdomain,
     }
