@@ -15,6 +15,7 @@ use crate::versions;
 use api::field::{Error, Path};
 use api::k8s::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use api::{ApiError, Kind, Object, Subresource, Time};
+use apply::typed::{self, Duplicates};
 use apply::{Apply, BuiltIn, Class, Deduced, Force, Owners, Set, Unconverted, Versions, Write};
 use http::HeaderMap;
 use http::header::USER_AGENT;
@@ -104,6 +105,49 @@ fn schema_of(state: &State, kind: Kind) -> Schema {
         Some(served) => Schema::Custom(Place::Root(served.structural)),
         None => Schema::Unknown,
     }
+}
+
+/// An object with a configuration merged into it as server-side apply does it, but for owners. `name` is what the object is
+/// when it is none of the kind's own.
+///
+/// # Errors
+///
+/// In upstream's words, when the configuration does not fit the type, or has parts that are owned as one.
+pub(crate) fn merged(
+    state: &State,
+    kind: Kind,
+    name: (&str, &str, &str),
+    object: &Value,
+    configuration: &Value,
+) -> Result<Value, String> {
+    let row = kind.row();
+    let schema = match name == (row.group, row.version, row.kind) {
+        true => schema_of(state, kind),
+        false => BuiltIn::kind(name.0, name.1, name.2).map_or(Schema::Unknown, Schema::BuiltIn),
+    };
+    match schema {
+        Schema::BuiltIn(schema) => merged_by(schema, object, configuration),
+        Schema::Custom(schema) => merged_by(schema, object, configuration),
+        Schema::Unknown => merged_by(Deduced, object, configuration),
+    }
+}
+
+fn merged_by<S: apply::Schema>(schema: S, object: &Value, configuration: &Value) -> Result<Value, String> {
+    if !configuration.is_object() {
+        return Err("unsupported return type from ApplyConfiguration expression".to_owned());
+    }
+    typed::validate(configuration, schema, Duplicates::Refused).map_err(|it| {
+        format!("error applying patch: failed to convert patch object to typed object: {it}")
+    })?;
+    let atomics = typed::atomics(configuration, schema);
+    if !atomics.is_empty() {
+        return Err(format!(
+            "error applying patch: invalid ApplyConfiguration: may not mutate atomic arrays, maps or structs: {}",
+            atomics.join(", ")
+        ));
+    }
+    typed::merge(object, configuration, schema)
+        .map_err(|it| format!("error applying patch: failed to merge patch: {it}"))
 }
 
 /// What has been converted so far for one write: each object, and what it is in another version.

@@ -5,8 +5,8 @@ use crate::admission::{Attempt, Plugin, View};
 use crate::webhooks::condition::{self, Expression};
 use api::field::{Error, Errors, Path};
 use api::k8s::api::admissionregistration::v1::{
-    MatchCondition, MutatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicySpec,
-    ValidatingWebhookConfiguration,
+    MatchCondition, MutatingAdmissionPolicy, MutatingAdmissionPolicySpec, MutatingWebhookConfiguration,
+    ValidatingAdmissionPolicy, ValidatingAdmissionPolicySpec, ValidatingWebhookConfiguration,
 };
 use api::validation::names;
 use api::{ApiError, Object};
@@ -39,6 +39,10 @@ fn errors_of(object: &Object) -> Errors {
     if let Some(policy) = object.get::<ValidatingAdmissionPolicy>() {
         let spec = policy.spec.clone().unwrap_or_default();
         policy_errors(&mut errors, &Path::new("spec"), &spec);
+    }
+    if let Some(policy) = object.get::<MutatingAdmissionPolicy>() {
+        let spec = policy.spec.clone().unwrap_or_default();
+        mutation_errors(&mut errors, &Path::new("spec"), &spec);
     }
     let mutating = object.get::<MutatingWebhookConfiguration>().and_then(|it| it.webhooks.as_ref());
     let validating = object.get::<ValidatingWebhookConfiguration>().and_then(|it| it.webhooks.as_ref());
@@ -90,6 +94,42 @@ fn policy_errors(errors: &mut Errors, path: &Path, spec: &ValidatingAdmissionPol
     }
 }
 
+fn mutation_errors(errors: &mut Errors, path: &Path, spec: &MutatingAdmissionPolicySpec) {
+    let params = if spec.param_kind.is_none() { "params" } else { "" };
+    let all: Vec<&str> = VARIABLES.iter().copied().filter(|it| *it != params).collect();
+    let plain: Vec<&str> = all.iter().copied().filter(|it| *it != "variables").collect();
+    condition_errors(errors, &path.child("matchConditions"), spec.match_conditions.as_deref(), &plain);
+    for (index, variable) in spec.variables.iter().flatten().enumerate() {
+        let path = path.child("variables").index(index).child("expression");
+        change(errors, &path, &variable.expression, &all, |_| true, "");
+    }
+    for (index, it) in spec.mutations.iter().flatten().enumerate() {
+        let path = path.child("mutations").index(index);
+        if let Some(configuration) = &it.apply_configuration {
+            let (path, source) = (path.child("applyConfiguration"), configuration.expression.as_deref());
+            let (path, source) = (path.child("expression"), source.unwrap_or_default());
+            change(errors, &path, source, &all, Program::may_be_object, "must evaluate to Object");
+        }
+        if let Some(patch) = &it.json_patch {
+            let (path, source) = (path.child("jsonPatch"), patch.expression.as_deref());
+            let (path, source) = (path.child("expression"), source.unwrap_or_default());
+            change(errors, &path, source, &all, Program::may_be_patch, "must evaluate to list(JSONPatch)");
+        }
+    }
+}
+
+/// An expression that makes changes.
+fn change(
+    errors: &mut Errors,
+    path: &Path,
+    source: &str,
+    variables: &[&str],
+    fits: impl Fn(&Program) -> bool,
+    unfit: &str,
+) {
+    compiled(errors, path, source, |source| Expression::compile_mutation(source, variables), fits, unfit);
+}
+
 fn condition_errors(
     errors: &mut Errors,
     path: &Path,
@@ -131,11 +171,22 @@ fn expression(
     fits: impl Fn(&Program) -> bool,
     unfit: &str,
 ) {
+    compiled(errors, path, source, |source| Expression::compile(source, variables), fits, unfit);
+}
+
+fn compiled(
+    errors: &mut Errors,
+    path: &Path,
+    source: &str,
+    compile: impl Fn(&str) -> Expression,
+    fits: impl Fn(&Program) -> bool,
+    unfit: &str,
+) {
     if source.trim().is_empty() {
         errors.push(Error::required(path, "expression is not specified"));
         return;
     }
-    let compiled = Expression::compile(source, variables);
+    let compiled = compile(source);
     if let Some(why) = compiled.error() {
         errors.push(Error::invalid(path, source, why));
     } else if !compiled.may_be(fits) {

@@ -36,7 +36,7 @@ pub(crate) struct Scope<'a> {
     request: &'a Value,
     params: &'a Value,
     namespace: &'a Value,
-    rights: &'a dyn Authority,
+    pub(super) rights: &'a dyn Authority,
     variables: Value,
     /// Why variables have no value, by name: it matters only to what reads them.
     failed: BTreeMap<String, String>,
@@ -56,7 +56,7 @@ impl<'a> Scope<'a> {
         Self { object, old, request, params, namespace, rights, variables, failed, budget: OBJECT_BUDGET }
     }
 
-    fn bindings(&self) -> [(&'static str, &Value); 6] {
+    pub(super) fn bindings(&self) -> [(&'static str, &Value); 6] {
         [
             ("object", self.object),
             ("oldObject", self.old),
@@ -67,7 +67,7 @@ impl<'a> Scope<'a> {
         ]
     }
 
-    fn value(&mut self, expression: &Expression) -> Result<Value, String> {
+    pub(super) fn value(&mut self, expression: &Expression) -> Result<Value, String> {
         let mut budget = self.budget;
         let result = daemon::aside(|| expression.evaluate(&self.bindings(), self.rights, &mut budget));
         self.budget = budget;
@@ -87,7 +87,7 @@ impl<'a> Scope<'a> {
     }
 
     /// Gives a variable its value; later ones may read it.
-    fn define(&mut self, name: &str, expression: &Expression) {
+    pub(super) fn define(&mut self, name: &str, expression: &Expression) {
         match self.value(expression) {
             Ok(value) => {
                 if let Value::Object(variables) = &mut self.variables {

@@ -4,7 +4,8 @@ use crate::webhooks::condition::{Conditions, Expression};
 use crate::webhooks::index::FailurePolicy;
 use crate::webhooks::matching::Criteria;
 use api::k8s::api::admissionregistration::v1::{
-    ParamKind, ParamRef, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
+    MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding, ParamKind, ParamRef, ValidatingAdmissionPolicy,
+    ValidatingAdmissionPolicyBinding,
 };
 use api::{Kind, Object, Resource, meta};
 use std::collections::BTreeMap;
@@ -19,6 +20,8 @@ pub(crate) const VARIABLES: &[&str] =
 pub(crate) struct Index {
     pub(crate) policies: BTreeMap<String, Arc<Policy>>,
     pub(crate) bindings: BTreeMap<String, Arc<Binding>>,
+    pub(crate) mutating: BTreeMap<String, Arc<MutatingPolicy>>,
+    pub(crate) mutating_bindings: BTreeMap<String, Arc<Binding>>,
 }
 
 /// A policy.
@@ -33,6 +36,28 @@ pub(crate) struct Policy {
     pub(crate) validations: Vec<Validation>,
     /// What is noted for the audit log.
     pub(crate) annotations: Vec<(String, Expression)>,
+}
+
+/// A policy that changes objects.
+pub(crate) struct MutatingPolicy {
+    pub(crate) name: String,
+    pub(crate) failure: FailurePolicy,
+    /// Without any, nothing is changed.
+    pub(crate) criteria: Option<Criteria>,
+    pub(crate) param_kind: Option<ParamKind>,
+    pub(crate) conditions: Conditions,
+    pub(crate) variables: Vec<(String, Expression)>,
+    pub(crate) mutations: Vec<Mutation>,
+    /// It wants to see what was changed later.
+    pub(crate) reinvocable: bool,
+}
+
+/// One change.
+pub(crate) enum Mutation {
+    /// What the expression gives is merged as server-side apply does it.
+    Configuration(Expression),
+    /// What it gives is a JSON patch.
+    Patch(Expression),
 }
 
 /// One expression that must be true.
@@ -122,10 +147,59 @@ impl Binding {
     }
 }
 
+impl Binding {
+    /// Nothing comes of it but changes.
+    fn of_mutating(binding: &MutatingAdmissionPolicyBinding) -> Self {
+        let spec = binding.spec.clone().unwrap_or_default();
+        Self {
+            name: meta::name(&binding.metadata).to_owned(),
+            policy: spec.policy_name.unwrap_or_default(),
+            criteria: spec.match_resources.as_ref().map(Criteria::of_resources),
+            param_ref: spec.param_ref,
+            actions: Vec::new(),
+        }
+    }
+}
+
+impl MutatingPolicy {
+    fn of(policy: &MutatingAdmissionPolicy) -> Self {
+        let spec = policy.spec.clone().unwrap_or_default();
+        let compile = |source: &str| Expression::compile_mutation(source, VARIABLES);
+        let variables = spec.variables.iter().flatten().map(|it| (it.name.clone(), compile(&it.expression)));
+        let mutations = spec.mutations.iter().flatten().filter_map(|it| {
+            let configuration = it.apply_configuration.as_ref().and_then(|it| it.expression.as_deref());
+            let patch = it.json_patch.as_ref().and_then(|it| it.expression.as_deref());
+            let configuration = configuration.map(|it| Mutation::Configuration(compile(it)));
+            configuration.or_else(|| patch.map(|it| Mutation::Patch(compile(it))))
+        });
+        Self {
+            name: meta::name(&policy.metadata).to_owned(),
+            failure: FailurePolicy::of(spec.failure_policy.as_deref()),
+            criteria: spec.match_constraints.as_ref().map(Criteria::of_resources),
+            conditions: Conditions::of(spec.match_conditions.as_deref(), VARIABLES),
+            variables: variables.collect(),
+            mutations: mutations.collect(),
+            reinvocable: spec.reinvocation_policy.as_deref() == Some("IfNeeded"),
+            param_kind: spec.param_kind,
+        }
+    }
+}
+
 impl Index {
     /// Whether objects of this kind are policies or bindings.
     pub(crate) fn concerns(kind: Kind) -> bool {
-        [ValidatingAdmissionPolicy::KIND, ValidatingAdmissionPolicyBinding::KIND].contains(&kind)
+        [
+            ValidatingAdmissionPolicy::KIND,
+            ValidatingAdmissionPolicyBinding::KIND,
+            MutatingAdmissionPolicy::KIND,
+            MutatingAdmissionPolicyBinding::KIND,
+        ]
+        .contains(&kind)
+    }
+
+    /// Whether nothing is changed at all.
+    pub(crate) fn changes_nothing(&self) -> bool {
+        self.mutating.is_empty() || self.mutating_bindings.is_empty()
     }
 
     /// Whether nothing is judged at all.
@@ -139,10 +213,24 @@ impl Index {
             self.policies.insert(name.to_owned(), Arc::new(Policy::of(policy)));
         } else if let Some(binding) = object.and_then(|it| it.get::<ValidatingAdmissionPolicyBinding>()) {
             self.bindings.insert(name.to_owned(), Arc::new(Binding::of(binding)));
-        } else if kind == ValidatingAdmissionPolicy::KIND {
-            self.policies.remove(name);
+        } else if let Some(policy) = object.and_then(|it| it.get::<MutatingAdmissionPolicy>()) {
+            self.mutating.insert(name.to_owned(), Arc::new(MutatingPolicy::of(policy)));
+        } else if let Some(binding) = object.and_then(|it| it.get::<MutatingAdmissionPolicyBinding>()) {
+            self.mutating_bindings.insert(name.to_owned(), Arc::new(Binding::of_mutating(binding)));
         } else {
+            self.forget(kind, name);
+        }
+    }
+
+    fn forget(&mut self, kind: Kind, name: &str) {
+        if kind == ValidatingAdmissionPolicy::KIND {
+            self.policies.remove(name);
+        } else if kind == ValidatingAdmissionPolicyBinding::KIND {
             self.bindings.remove(name);
+        } else if kind == MutatingAdmissionPolicy::KIND {
+            self.mutating.remove(name);
+        } else {
+            self.mutating_bindings.remove(name);
         }
     }
 }

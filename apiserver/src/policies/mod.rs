@@ -1,6 +1,7 @@
-//! ValidatingAdmissionPolicy: rules in CEL that the server itself evaluates (KEP-3488).
+//! Rules in CEL that the server itself evaluates: ValidatingAdmissionPolicy (KEP-3488) judges requests,
+//! MutatingAdmissionPolicy (KEP-3962) changes what they send.
 //!
-//! Start at [`judges`] and [`validate`]. [`index`] holds policies and bindings compiled, [`params`] finds what a binding
+//! Start at [`judges`] and [`validate`], and at [`mutation`] for changes. [`index`] holds policies and bindings compiled, [`params`] finds what a binding
 //! passes to its policy, [`evaluate`] runs the expressions, [`check`] refuses expressions that do not compile. Matching is
 //! that of webhooks.
 //!
@@ -9,6 +10,7 @@
 pub(crate) mod check;
 mod evaluate;
 pub(crate) mod index;
+pub(crate) mod mutation;
 mod params;
 
 use crate::notes::Notes;

@@ -26,6 +26,13 @@ impl Expression {
         Self { source: source.to_owned(), program }
     }
 
+    /// One that makes changes, and so may make objects.
+    pub(crate) fn compile_mutation(source: &str, variables: &[&str]) -> Self {
+        let program =
+            Program::compile_mutation(source, variables).map_err(|it| format!("compilation failed: {it}"));
+        Self { source: source.to_owned(), program }
+    }
+
     /// Why it does not compile.
     pub(crate) fn error(&self) -> Option<&str> {
         self.program.as_ref().err().map(String::as_str)

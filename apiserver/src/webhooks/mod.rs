@@ -21,11 +21,12 @@ pub(crate) mod subject;
 
 use crate::admission::Attempt;
 use crate::notes::Notes;
-use crate::policies;
+use crate::policies::{self, mutation};
 use crate::state::State;
 use api::{ApiError, Kind};
 use matching::Matched;
 use rounds::Call;
+pub(crate) use rounds::completed;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -47,14 +48,46 @@ pub(crate) fn is_exempt(kind: Kind) -> bool {
     kind.row().group == "admissionregistration.k8s.io" && EXEMPT.contains(&kind.row().plural)
 }
 
-/// Lets mutating webhooks change what will be stored; says whether one did. The plugins then look at it once more.
+/// Lets policies and then mutating webhooks change what will be stored; says whether one did. The plugins then look at it
+/// once more, and so do those policies that want to.
 pub(crate) async fn mutate(
     state: &State,
     attempt: &mut Attempt<'_>,
     notes: &Notes,
 ) -> Result<bool, ApiError> {
+    if is_exempt(attempt.kind) {
+        return Ok(false);
+    }
+    let first = by_policies(state, attempt, None, notes).await?;
+    let by_webhooks = by_webhooks(state, attempt, notes).await?;
+    let again = if by_webhooks { &first.reinvocable } else { &first.again };
+    if !again.is_empty() {
+        by_policies(state, attempt, Some(again), notes).await?;
+    }
+    Ok(first.changed || by_webhooks)
+}
+
+async fn by_policies(
+    state: &State,
+    attempt: &mut Attempt<'_>,
+    only: Option<&BTreeSet<String>>,
+    notes: &Notes,
+) -> Result<mutation::Round, ApiError> {
+    if state.policies.now().changes_nothing() {
+        return Ok(mutation::Round::default());
+    }
+    let mut subject = Subject::of(attempt)?;
+    let round = mutation::mutate(state, &mut subject, only).await?;
+    if round.changed {
+        store(attempt, &subject)?;
+        state.admission.mutate(state, attempt, notes)?;
+    }
+    Ok(round)
+}
+
+async fn by_webhooks(state: &State, attempt: &mut Attempt<'_>, notes: &Notes) -> Result<bool, ApiError> {
     let index = state.webhooks.now();
-    if index.mutating.is_empty() || is_exempt(attempt.kind) {
+    if index.mutating.is_empty() {
         return Ok(false);
     }
     let calls = rounds::calls(state, &Facts::of(attempt), &index.mutating);
@@ -136,7 +169,7 @@ pub(crate) async fn posted<T: Serialize + DeserializeOwned + Send + Sync + 'stat
 
 /// Whether nobody is asked about anything.
 pub(crate) fn are_idle(state: &State) -> bool {
-    state.webhooks.now().mutating.is_empty() && is_silent(state)
+    state.webhooks.now().mutating.is_empty() && state.policies.now().changes_nothing() && is_silent(state)
 }
 
 async fn admit(state: &State, facts: Facts<'_>, body: Value, notes: &Notes) -> Result<Value, ApiError> {
@@ -144,6 +177,7 @@ async fn admit(state: &State, facts: Facts<'_>, body: Value, notes: &Notes) -> R
     let calls = rounds::calls(state, &facts, &index.mutating);
     let (checks, judges) = (rounds::validating(state, &facts), policies::judges(state, &facts));
     let mut subject = Subject::posted(facts, body);
+    mutation::mutate(state, &mut subject, None).await?;
     let first = rounds::mutate(state, &calls, None, &mut subject, notes).await?;
     second(state, &calls, &first.again, &mut subject, notes).await?;
     judge(state, &checks, &judges, &mut subject, notes).await?;

@@ -228,8 +228,13 @@ impl Call {
     }
 }
 
-/// A patched object decoded, with defaults, in the version of the request.
-async fn completed(state: &State, seen: Kind, own: Kind, patched: &Value) -> Result<Value, ApiError> {
+/// A changed object decoded, with defaults, in the version of the request.
+pub(crate) async fn completed(
+    state: &State,
+    seen: Kind,
+    own: Kind,
+    patched: &Value,
+) -> Result<Value, ApiError> {
     let json = serde_json::to_vec(patched).map_err(ApiError::internal)?;
     let decoded = body::decode(seen, &json, FieldValidation::Ignore, &mut Vec::new());
     let mut object = decoded.map_err(|error| ApiError::internal(error.message()))?;

@@ -414,6 +414,10 @@ table! {
         [], - [], (strategies::event::NewEventStrategy) }
     certificates::CertificateSigningRequest { "certificates.k8s.io" "v1", "certificatesigningrequests" "certificatesigningrequest" ["csr"] [], Cluster All,
         [Status Approval], status [spec], (strategies::certificate::CertificateSigningRequestStrategy) }
+    admission::MutatingAdmissionPolicy { "admissionregistration.k8s.io" "v1", "mutatingadmissionpolicies" "mutatingadmissionpolicy" [] ["api-extensions"], Cluster All,
+        [], - [spec], (strategies::admission::MutatingAdmissionPolicyStrategy) }
+    admission::MutatingAdmissionPolicyBinding { "admissionregistration.k8s.io" "v1", "mutatingadmissionpolicybindings" "mutatingadmissionpolicybinding" [] ["api-extensions"], Cluster All,
+        [], - [spec], (strategies::admission::MutatingAdmissionPolicyBindingStrategy) }
     admission::MutatingWebhookConfiguration { "admissionregistration.k8s.io" "v1", "mutatingwebhookconfigurations" "mutatingwebhookconfiguration" [] ["api-extensions"], Cluster All,
         [], - [webhooks], (strategies::admission::MutatingWebhookConfigurationStrategy) }
     admission::ValidatingAdmissionPolicy { "admissionregistration.k8s.io" "v1", "validatingadmissionpolicies" "validatingadmissionpolicy" [] ["api-extensions"], Cluster All,

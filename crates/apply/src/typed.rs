@@ -1,8 +1,9 @@
 //! Values of a type: checked, compared, merged, cut, and turned into the set of paths that they mention.
 //!
 //! Each file is one walk along a value and its [`Schema`](crate::schema::Schema): `validate`, `field_set`, `compare`,
-//! `merge`, `remove`, and `fit` for sets of an older schema. `items` says by which step a list's item is reached.
+//! `merge`, `remove`, `atomics`, and `fit` for sets of an older schema. `items` says by which step a list's item is reached.
 
+mod atomics;
 mod compare;
 mod field_set;
 mod fit;
@@ -14,6 +15,7 @@ mod validate;
 #[cfg(test)]
 mod tests;
 
+pub use atomics::atomics;
 pub use compare::{Comparison, compare};
 pub use field_set::{field_set, with_declared_fields};
 pub(crate) use fit::fit;

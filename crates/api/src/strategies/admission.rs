@@ -6,8 +6,9 @@ use crate::strategies::defaults::{text, value};
 use crate::strategy::{Behaviour, Column, StatusMeta, age_cell, name_cell};
 use jiff::Timestamp;
 use k8s_openapi::api::admissionregistration::v1::{
-    MatchResources, MutatingWebhookConfiguration, ParamRef, RuleWithOperations, ValidatingAdmissionPolicy,
-    ValidatingAdmissionPolicyBinding, ValidatingWebhookConfiguration, WebhookClientConfig,
+    MatchResources, MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding, MutatingWebhookConfiguration,
+    ParamKind, ParamRef, RuleWithOperations, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
+    ValidatingWebhookConfiguration, WebhookClientConfig,
 };
 use serde_json::Value;
 
@@ -17,6 +18,12 @@ pub struct MutatingWebhookConfigurationStrategy;
 /// A ValidatingWebhookConfiguration.
 #[derive(Debug)]
 pub struct ValidatingWebhookConfigurationStrategy;
+/// A MutatingAdmissionPolicy.
+#[derive(Debug)]
+pub struct MutatingAdmissionPolicyStrategy;
+/// A MutatingAdmissionPolicyBinding.
+#[derive(Debug)]
+pub struct MutatingAdmissionPolicyBindingStrategy;
 /// A ValidatingAdmissionPolicy.
 #[derive(Debug)]
 pub struct ValidatingAdmissionPolicyStrategy;
@@ -113,26 +120,78 @@ impl Behaviour for ValidatingAdmissionPolicyStrategy {
 
     fn cells(policy: &ValidatingAdmissionPolicy, now: Timestamp) -> Vec<Value> {
         let spec = policy.spec.clone().unwrap_or_default();
-        let kind = spec
-            .param_kind
-            .map(|it| format!("{}/{}", it.api_version.unwrap_or_default(), it.kind.unwrap_or_default()));
         vec![
             name_cell(&policy.metadata),
             spec.validations.map_or(0, |it| it.len()).into(),
-            kind.unwrap_or_else(|| UNSET.to_owned()).into(),
+            parameter_kind(spec.param_kind).into(),
             age_cell(&policy.metadata, now),
+        ]
+    }
+}
+
+const BINDING_COLUMNS: &[Column] = &[
+    Column::NAME,
+    Column::text("PolicyName", "The policy that is bound."),
+    Column::text("ParamRef", "The parameters it gets."),
+    Column::AGE,
+];
+
+impl Behaviour for MutatingAdmissionPolicyStrategy {
+    type Object = MutatingAdmissionPolicy;
+    const COLUMNS: &'static [Column] = &[
+        Column::NAME,
+        Column::number("Mutations", "How many changes are made."),
+        Column::text("ParamKind", "The kind of the parameters."),
+        Column::AGE,
+    ];
+
+    fn set_defaults(policy: &mut MutatingAdmissionPolicy) {
+        let Some(spec) = &mut policy.spec else { return };
+        text(&mut spec.failure_policy, "Fail");
+        spec.match_constraints.iter_mut().for_each(default_match);
+    }
+
+    fn validate(policy: &MutatingAdmissionPolicy) -> Errors {
+        crate::validation::admission::mutating_policy(policy)
+    }
+
+    fn cells(policy: &MutatingAdmissionPolicy, now: Timestamp) -> Vec<Value> {
+        let spec = policy.spec.clone().unwrap_or_default();
+        vec![
+            name_cell(&policy.metadata),
+            spec.mutations.map_or(0, |it| it.len()).into(),
+            parameter_kind(spec.param_kind).into(),
+            age_cell(&policy.metadata, now),
+        ]
+    }
+}
+
+impl Behaviour for MutatingAdmissionPolicyBindingStrategy {
+    type Object = MutatingAdmissionPolicyBinding;
+    const COLUMNS: &'static [Column] = BINDING_COLUMNS;
+
+    fn set_defaults(binding: &mut MutatingAdmissionPolicyBinding) {
+        binding.spec.iter_mut().flat_map(|it| &mut it.match_resources).for_each(default_match);
+    }
+
+    fn validate(binding: &MutatingAdmissionPolicyBinding) -> Errors {
+        crate::validation::admission::mutating_binding(binding)
+    }
+
+    fn cells(binding: &MutatingAdmissionPolicyBinding, now: Timestamp) -> Vec<Value> {
+        let spec = binding.spec.clone().unwrap_or_default();
+        vec![
+            name_cell(&binding.metadata),
+            spec.policy_name.unwrap_or_default().into(),
+            parameters(spec.param_ref.as_ref()).into(),
+            age_cell(&binding.metadata, now),
         ]
     }
 }
 
 impl Behaviour for ValidatingAdmissionPolicyBindingStrategy {
     type Object = ValidatingAdmissionPolicyBinding;
-    const COLUMNS: &'static [Column] = &[
-        Column::NAME,
-        Column::text("PolicyName", "The policy that is bound."),
-        Column::text("ParamRef", "The parameters it gets."),
-        Column::AGE,
-    ];
+    const COLUMNS: &'static [Column] = BINDING_COLUMNS;
 
     fn set_defaults(binding: &mut ValidatingAdmissionPolicyBinding) {
         binding.spec.match_resources.iter_mut().for_each(default_match);
@@ -156,6 +215,11 @@ impl Behaviour for ValidatingAdmissionPolicyBindingStrategy {
 fn observe(policy: &mut ValidatingAdmissionPolicy, generation: Option<i64>) {
     let status = policy.status.get_or_insert_default();
     status.observed_generation = generation;
+}
+
+fn parameter_kind(kind: Option<ParamKind>) -> String {
+    let Some(kind) = kind else { return UNSET.to_owned() };
+    format!("{}/{}", kind.api_version.unwrap_or_default(), kind.kind.unwrap_or_default())
 }
 
 fn parameters(reference: Option<&ParamRef>) -> String {

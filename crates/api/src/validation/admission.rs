@@ -6,8 +6,9 @@ use crate::meta;
 use crate::validation::common::{all, label_selector, one_of, optional_one_of, required, shown};
 use crate::validation::names;
 use k8s_openapi::api::admissionregistration::v1::{
-    MatchResources, NamedRuleWithOperations, ParamKind, ParamRef, RuleWithOperations,
-    ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding, ValidatingAdmissionPolicySpec, Validation,
+    MatchResources, MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding, Mutation,
+    NamedRuleWithOperations, ParamKind, ParamRef, RuleWithOperations, ValidatingAdmissionPolicy,
+    ValidatingAdmissionPolicyBinding, ValidatingAdmissionPolicySpec, Validation, Variable,
 };
 use std::collections::BTreeSet;
 
@@ -52,17 +53,8 @@ pub fn policy(policy: &ValidatingAdmissionPolicy) -> Errors {
     if let Some(kind) = &spec.param_kind {
         param_kind(&mut errors, &path.child("paramKind"), kind);
     }
-    let constraints = path.child("matchConstraints");
-    match &spec.match_constraints {
-        None => errors.push(Error::required(&constraints, "")),
-        Some(it) => {
-            matching(&mut errors, &constraints, it);
-            if it.resource_rules.as_ref().is_none_or(Vec::is_empty) {
-                errors.push(Error::required(&constraints.child("resourceRules"), ""));
-            }
-        }
-    }
-    variables(&mut errors, &path.child("variables"), &spec);
+    constraints(&mut errors, &path.child("matchConstraints"), spec.match_constraints.as_ref());
+    variables(&mut errors, &path.child("variables"), spec.variables.as_deref());
     if spec.validations.iter().flatten().count() + spec.audit_annotations.iter().flatten().count() == 0 {
         errors.push(Error::required(&path.child("validations"), EMPTY));
         errors.push(Error::required(&path.child("auditAnnotations"), EMPTY));
@@ -72,6 +64,73 @@ pub fn policy(policy: &ValidatingAdmissionPolicy) -> Errors {
     }
     annotations(&mut errors, &path.child("auditAnnotations"), meta::name(&policy.metadata), &spec);
     errors
+}
+
+/// What is wrong with a MutatingAdmissionPolicy (KEP-3962).
+pub fn mutating_policy(policy: &MutatingAdmissionPolicy) -> Errors {
+    let (mut errors, path) = (Errors::new(), Path::new("spec"));
+    let spec = policy.spec.clone().unwrap_or_default();
+    one_of(&mut errors, &path.child("failurePolicy"), spec.failure_policy.as_deref(), &["Fail", "Ignore"]);
+    let again = spec.reinvocation_policy.as_deref();
+    one_of(&mut errors, &path.child("reinvocationPolicy"), again, &["IfNeeded", "Never"]);
+    if let Some(kind) = &spec.param_kind {
+        param_kind(&mut errors, &path.child("paramKind"), kind);
+    }
+    constraints(&mut errors, &path.child("matchConstraints"), spec.match_constraints.as_ref());
+    variables(&mut errors, &path.child("variables"), spec.variables.as_deref());
+    let path = path.child("mutations");
+    if spec.mutations.as_ref().is_none_or(Vec::is_empty) {
+        errors.push(Error::required(&path, "mutations must contain at least one item"));
+    }
+    for (index, it) in spec.mutations.iter().flatten().enumerate() {
+        mutation(&mut errors, &path.index(index), it);
+    }
+    errors
+}
+
+fn mutation(errors: &mut Errors, path: &Path, it: &Mutation) {
+    let types = ["ApplyConfiguration", "JSONPatch"];
+    one_of(errors, &path.child("patchType"), Some(&it.patch_type), &types);
+    for (type_, field, is_there) in [
+        ("ApplyConfiguration", "applyConfiguration", it.apply_configuration.is_some()),
+        ("JSONPatch", "jsonPatch", it.json_patch.is_some()),
+    ] {
+        match (it.patch_type == type_, is_there) {
+            (true, false) => {
+                let detail = format!("must be specified when patchType is {type_}");
+                errors.push(Error::required(&path.child(field), detail));
+            }
+            (false, true) => {
+                let detail = format!("must not be specified when patchType is {}", it.patch_type);
+                errors.push(Error::forbidden(&path.child(field), detail));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What is wrong with a MutatingAdmissionPolicyBinding.
+pub fn mutating_binding(binding: &MutatingAdmissionPolicyBinding) -> Errors {
+    let (mut errors, path) = (Errors::new(), Path::new("spec"));
+    let spec = binding.spec.clone().unwrap_or_default();
+    let name = spec.policy_name.unwrap_or_default();
+    required(&mut errors, &path.child("policyName"), &name, names::dns_subdomain);
+    if let Some(reference) = &spec.param_ref {
+        param_ref(&mut errors, &path.child("paramRef"), reference);
+    }
+    if let Some(resources) = &spec.match_resources {
+        matching(&mut errors, &path.child("matchResources"), resources);
+    }
+    errors
+}
+
+/// What is wrong with the choice of requests of a policy, which must choose some.
+fn constraints(errors: &mut Errors, path: &Path, given: Option<&MatchResources>) {
+    let Some(given) = given else { return errors.push(Error::required(path, "")) };
+    matching(errors, path, given);
+    if given.resource_rules.as_ref().is_none_or(Vec::is_empty) {
+        errors.push(Error::required(&path.child("resourceRules"), ""));
+    }
 }
 
 fn param_kind(errors: &mut Errors, path: &Path, kind: &ParamKind) {
@@ -91,8 +150,8 @@ fn param_kind(errors: &mut Errors, path: &Path, kind: &ParamKind) {
     required(errors, &path.child("kind"), &name.to_lowercase(), names::dns_1035_label);
 }
 
-fn variables(errors: &mut Errors, path: &Path, spec: &ValidatingAdmissionPolicySpec) {
-    for (index, it) in spec.variables.iter().flatten().enumerate() {
+fn variables(errors: &mut Errors, path: &Path, variables: Option<&[Variable]>) {
+    for (index, it) in variables.unwrap_or_default().iter().enumerate() {
         let path = path.index(index).child("name");
         if it.name.trim().is_empty() {
             errors.push(Error::required(&path, "name is not specified"));

@@ -383,3 +383,12 @@ fn a_deduced_object_is_owned_by_its_entries() {
     assert_eq!(paths(&set), [".spec", ".spec.list", ".spec.map", ".spec.map.a"]);
     assert!(set.has(&[PathElement::field("spec"), PathElement::field("list")]));
 }
+
+#[test]
+fn values_owned_as_one_are_found() {
+    let check = |value: Value, expect: &[&str]| assert_eq!(atomics(&value, Small::Root), expect, "{value}");
+    check(json!({"count": 1, "labels": {"a": "b"}, "tags": ["x"]}), &[]);
+    check(json!({"atomic": {"a": "b"}, "args": ["x"]}), &[".args", ".atomic"]);
+    check(json!({"free": {"a": {"b": [1]}}}), &[".free.a.b"]);
+    check(json!({"nested": {"count": 1}, "ports": [{"port": 1}]}), &[]);
+}

@@ -25,9 +25,20 @@ pub(crate) enum Kind {
     String(String),
     Bytes(Vec<u8>),
     Ident(String),
-    Select { of: Box<Expr>, field: String, optional: bool },
-    Has { of: Box<Expr>, field: String },
-    Index { of: Box<Expr>, key: Box<Expr>, optional: bool },
+    Select {
+        of: Box<Expr>,
+        field: String,
+        optional: bool,
+    },
+    Has {
+        of: Box<Expr>,
+        field: String,
+    },
+    Index {
+        of: Box<Expr>,
+        key: Box<Expr>,
+        optional: bool,
+    },
     Call(Call),
     Not(Box<Expr>),
     Negate(Box<Expr>),
@@ -37,6 +48,11 @@ pub(crate) enum Kind {
     Choose(Box<[Expr; 3]>),
     List(Vec<Element>),
     Map(Vec<(Expr, Element)>),
+    /// An object of a named type: `Object.spec{replicas: 1}`.
+    Message {
+        name: String,
+        fields: Vec<(String, Element)>,
+    },
     Loop(Box<Loop>),
 }
 
@@ -130,6 +146,7 @@ impl Expr {
             Kind::And(list) | Kind::Or(list) => list.iter().collect(),
             Kind::Choose(three) => three.iter().collect(),
             Kind::List(list) => list.iter().map(|it| &it.value).collect(),
+            Kind::Message { fields, .. } => fields.iter().map(|it| &it.1.value).collect(),
             Kind::Map(entries) => entries.iter().flat_map(|(key, it)| [key, &it.value]).collect(),
             Kind::Loop(it) => [&it.range, &it.body].into_iter().chain(&it.filter).collect(),
             _ => Vec::new(),

@@ -5,6 +5,7 @@ use super::ast::{Call, Element, Expr, How, Kind, Loop, Operator};
 use super::error::CompileError;
 use super::eval::{REQUEST_RESOURCE, TYPES};
 use super::functions::{self, Param};
+use super::message::{self, Messages};
 use super::types::{Opaque, REQUEST, Type};
 use crate::pattern::Pattern;
 use std::rc::Rc;
@@ -21,14 +22,16 @@ pub(crate) fn check(
     source: &str,
     expr: &mut Expr,
     variables: &[(&str, Type)],
+    messages: Messages,
 ) -> Result<Checked, CompileError> {
     let scope = variables.iter().map(|(name, kind)| ((*name).to_owned(), kind.clone())).collect();
-    Checker { source, scope }.check(expr)
+    Checker { source, scope, messages }.check(expr)
 }
 
 struct Checker<'s> {
     source: &'s str,
     scope: Vec<(String, Type)>,
+    messages: Messages,
 }
 
 type Outcome = Result<Checked, CompileError>;
@@ -89,6 +92,7 @@ impl Checker<'_> {
             Kind::Choose(three) => self.choose(at, three),
             Kind::List(list) => self.list(list),
             Kind::Map(entries) => self.map(entries),
+            Kind::Message { name, fields } => self.message(at, name, fields),
             Kind::Loop(it) => self.repeat(at, it),
         }
     }
@@ -110,7 +114,7 @@ impl Checker<'_> {
                 let kind = self.field(at, inner, field, false)?;
                 return Ok(as_optional(kind));
             }
-            Type::Dyn => Type::Dyn,
+            Type::Dyn | Type::Message(_) => Type::Dyn,
             Type::Opaque(Opaque::Authorizer) if field == REQUEST_RESOURCE => {
                 Type::Opaque(Opaque::ResourceCheck)
             }
@@ -202,6 +206,24 @@ impl Checker<'_> {
         let values = self.elements(entries.iter_mut().map(|it| &mut it.1))?;
         let kind = Type::Map(Rc::new(key.unwrap_or(Type::Dyn)), Rc::new(values.kind), count);
         found(kind, cost.saturating_add(values.cost))
+    }
+
+    /// An object of a named type; its fields are of the types that the name says.
+    fn message(&mut self, at: usize, name: &str, fields: &mut [(String, Element)]) -> Outcome {
+        if !message::exists(name, self.messages) {
+            return self.fail(at, format!("undeclared reference to '{name}' (in container '')"));
+        }
+        let mut cost = 40u64;
+        for (field, element) in fields {
+            let checked = self.check(&mut element.value)?;
+            cost = cost.saturating_add(checked.cost);
+            let kind = match checked.kind {
+                Type::Optional(inner) if element.optional => (*inner).clone(),
+                kind => kind,
+            };
+            message::check_field(name, field, &kind).or_else(|why| self.fail(element.value.at, why))?;
+        }
+        found(Type::Message(name.into()), cost)
     }
 
     fn binary(&self, at: usize, operator: Operator, left: &Checked, right: &Checked) -> Outcome {

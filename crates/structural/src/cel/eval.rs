@@ -91,6 +91,7 @@ impl<'a> Eval<'a, '_> {
             }
             Kind::List(list) => self.list(list),
             Kind::Map(entries) => self.map(entries),
+            Kind::Message { fields, .. } => self.message(fields),
             Kind::Loop(it) => self.repeat(it),
         }
     }
@@ -147,6 +148,15 @@ impl<'a> Eval<'a, '_> {
             if let Some(value) = self.element(element)? {
                 out.push((key, value));
             }
+        }
+        Ok(Val::map(out))
+    }
+
+    /// An object is a map from then on.
+    fn message(&mut self, fields: &'a [(String, Element)]) -> Outcome<'a> {
+        let mut out = Vec::with_capacity(fields.len());
+        for (field, element) in fields {
+            out.extend(self.element(element)?.map(|value| (Val::borrowed(field), value)));
         }
         Ok(Val::map(out))
     }

@@ -14,6 +14,7 @@ mod escape;
 mod eval;
 mod functions;
 mod lexer;
+mod message;
 mod operators;
 mod parser;
 mod program;

@@ -208,20 +208,46 @@ impl Parser<'_> {
         let mut expr = self.primary()?;
         loop {
             let at = self.at();
-            if self.accept(".") {
-                expr = self.dot(at, expr)?;
-            } else if self.accept(".?") {
-                let field = self.field()?;
-                expr = self.node(at, Kind::Select { of: Box::new(expr), field, optional: true })?;
-            } else if self.is("[") || self.is("[?") {
-                let optional = self.take() == TokenKind::Mark("[?");
-                let key = Box::new(self.expr()?);
-                self.expect("]")?;
-                expr = self.node(at, Kind::Index { of: Box::new(expr), key, optional })?;
-            } else {
-                return Ok(expr);
+            expr = match self.peek() {
+                TokenKind::Mark(".") => self.dot(at, expr)?,
+                TokenKind::Mark(".?") => self.optional_field(at, expr)?,
+                TokenKind::Mark("[" | "[?") => self.index(at, expr)?,
+                TokenKind::Mark("{") => self.message(&expr)?,
+                _ => return Ok(expr),
+            };
+        }
+    }
+
+    // What follows a member has functions of its own, so that nesting does not pay with stack for what it does not use.
+
+    fn optional_field(&mut self, at: usize, of: Expr) -> Parsed {
+        self.expect(".?")?;
+        let field = self.field()?;
+        self.node(at, Kind::Select { of: Box::new(of), field, optional: true })
+    }
+
+    fn index(&mut self, at: usize, of: Expr) -> Parsed {
+        let optional = self.take() == TokenKind::Mark("[?");
+        let key = Box::new(self.expr()?);
+        self.expect("]")?;
+        self.node(at, Kind::Index { of: Box::new(of), key, optional })
+    }
+
+    /// The fields of an object of a named type.
+    fn message(&mut self, type_: &Expr) -> Parsed {
+        let (at, Some(name)) = (type_.at, type_name(type_)) else { return self.unexpected() };
+        self.expect("{")?;
+        let mut fields = Vec::new();
+        while !self.accept("}") {
+            let optional = self.accept("?");
+            let field = self.field()?;
+            self.expect(":")?;
+            fields.push((field, Element { value: self.expr()?, optional }));
+            if !self.is("}") {
+                self.expect(",")?;
             }
         }
+        self.node(at, Kind::Message { name, fields })
     }
 
     fn field(&mut self) -> Result<String, CompileError> {
@@ -239,6 +265,7 @@ impl Parser<'_> {
     }
 
     fn dot(&mut self, at: usize, of: Expr) -> Parsed {
+        self.expect(".")?;
         let field = self.field()?;
         if !self.accept("(") {
             return self.node(at, Kind::Select { of: Box::new(of), field, optional: false });
@@ -380,6 +407,15 @@ impl Parser<'_> {
             }
         }
         self.node(at, Kind::Map(entries))
+    }
+}
+
+/// Names joined by dots, which before a brace are the name of a type.
+fn type_name(expr: &Expr) -> Option<String> {
+    match &expr.kind {
+        Kind::Ident(name) => Some(name.clone()),
+        Kind::Select { of, field, optional: false } => Some(format!("{}.{field}", type_name(of)?)),
+        _ => None,
     }
 }
 

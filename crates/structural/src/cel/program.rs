@@ -5,6 +5,7 @@ use super::error::{CompileError, EvalError};
 use super::eval;
 use super::functions::Meter;
 use super::functions::access::{Access, Authority};
+use super::message::{self, Messages};
 use super::parser::parse;
 use super::types::{Opaque, Type};
 use super::value::Val;
@@ -33,6 +34,8 @@ pub struct Program {
     is_bool: bool,
     is_text: bool,
     is_null: bool,
+    is_object: bool,
+    is_patch: bool,
 }
 
 impl Program {
@@ -40,19 +43,36 @@ impl Program {
     /// others are not known, so a field that does not exist
     /// is an error when the expression runs, not when it is compiled.
     pub fn compile(expression: &str, variables: &[&str]) -> Result<Self, CompileError> {
-        let kind = |name: &str| if name == AUTHORIZER { Type::Opaque(Opaque::Authorizer) } else { Type::Dyn };
-        let variables: Vec<(&str, Type)> = variables.iter().map(|it| (*it, kind(it))).collect();
-        Ok(Self::typed(expression, &variables)?.0)
+        Ok(Self::with(expression, &untyped(variables), Messages::None)?.0)
+    }
+
+    /// The same for expressions that make changes (KEP-3962): they may make objects of the types `Object`, `Object.FIELD`
+    /// and so on, and `JSONPatch`.
+    pub fn compile_mutation(expression: &str, variables: &[&str]) -> Result<Self, CompileError> {
+        Ok(Self::with(expression, &untyped(variables), Messages::Mutations)?.0)
     }
 
     /// Compiles an expression over variables of known types, and gives its type and cost.
     pub(crate) fn typed(source: &str, variables: &[(&str, Type)]) -> Result<(Self, Checked), CompileError> {
+        Self::with(source, variables, Messages::None)
+    }
+
+    fn with(
+        source: &str,
+        variables: &[(&str, Type)],
+        messages: Messages,
+    ) -> Result<(Self, Checked), CompileError> {
         let mut expr = parse(source)?;
-        let checked = check(source, &mut expr, variables)?;
+        let checked = check(source, &mut expr, variables, messages)?;
         let is_bool = matches!(checked.kind, Type::Bool | Type::Dyn);
         let is_text = matches!(checked.kind, Type::String(_) | Type::Dyn);
         let is_null = matches!(checked.kind, Type::Null | Type::Dyn);
-        Ok((Self { source: source.to_owned(), expr, is_bool, is_text, is_null }, checked))
+        let is_object = message::may_be_object(&checked.kind);
+        let is_patch = message::may_be_patch(&checked.kind);
+        Ok((
+            Self { source: source.to_owned(), expr, is_bool, is_text, is_null, is_object, is_patch },
+            checked,
+        ))
     }
 
     /// The expression as it was written.
@@ -73,6 +93,16 @@ impl Program {
     /// Whether its value can be null; an annotation is then left out.
     pub fn may_be_null(&self) -> bool {
         self.is_null
+    }
+
+    /// Whether its value can be an `Object`; an apply configuration must be one.
+    pub fn may_be_object(&self) -> bool {
+        self.is_object
+    }
+
+    /// Whether its value can be a list of `JSONPatch`.
+    pub fn may_be_patch(&self) -> bool {
+        self.is_patch
     }
 
     /// Whether it reads a variable.
@@ -106,4 +136,10 @@ impl Program {
     pub(crate) fn run<'a>(&'a self, scope: eval::Scope<'a>, meter: &Meter) -> Result<Val<'a>, EvalError> {
         eval::run(&self.expr, scope, meter)
     }
+}
+
+/// Variables of which nothing is known but how rights are asked for.
+fn untyped<'a>(variables: &[&'a str]) -> Vec<(&'a str, Type)> {
+    let kind = |name: &str| if name == AUTHORIZER { Type::Opaque(Opaque::Authorizer) } else { Type::Dyn };
+    variables.iter().map(|it| (*it, kind(it))).collect()
 }

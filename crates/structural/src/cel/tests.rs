@@ -314,3 +314,57 @@ fn so_many_questions_cost_too_much() {
     let (value, _) = program.unwrap().evaluate_counted(&[], Some(&Rights), 1_000_000);
     assert_eq!(value, Err(EvalError::Budget));
 }
+
+/// A mutation's value, or why it does not compile.
+fn mutation(expression: &str) -> Result<Value, String> {
+    let program = Program::compile_mutation(expression, &["object"]).map_err(|it| it.to_string())?;
+    let object = json!({"spec": {"replicas": 1, "containers": [{"name": "a"}]}, "metadata": {}});
+    program.evaluate(&[("object", &object)], CALL_BUDGET).map_err(|it| it.to_string())
+}
+
+#[test]
+fn mutations_make_objects() {
+    let check =
+        |expression: &str, expect: Value| assert_eq!(mutation(expression), Ok(expect), "{expression}");
+    check("Object{spec: Object.spec{replicas: object.spec.replicas + 1}}", json!({"spec": {"replicas": 2}}));
+    check(
+        "Object{metadata: Object.metadata{labels: {'a': 'b'}}}",
+        json!({"metadata": {"labels": {"a": "b"}}}),
+    );
+    check(
+        "Object{spec: Object.spec{containers: object.spec.containers.map(c, Object.spec.containers{name: c.name})}}",
+        json!({"spec": {"containers": [{"name": "a"}]}}),
+    );
+    check("Object{?spec: optional.none()}", json!({}));
+    check("Object{}.?spec.hasValue()", json!(false));
+    check(
+        "[JSONPatch{op: 'add', path: '/metadata/labels/' + jsonpatch.escapeKey('a/b~c'), value: 1},]",
+        json!([{"op": "add", "path": "/metadata/labels/a~1b~0c", "value": 1}]),
+    );
+    let refuse = |expression: &str, part: &str| {
+        let refused = mutation(expression).expect_err(expression);
+        assert!(refused.contains(part), "{refused}");
+    };
+    refuse("Object{spec: Object.specx{}}", "unexpected type name \"Object.specx\", expected \"Object.spec\"");
+    refuse("Object{spec: [Object.other{}]}", "expected \"Object.spec\"");
+    refuse("Other{}", "undeclared reference to 'Other'");
+    refuse("JSONPatch{operation: 'add'}", "undefined field 'operation'");
+    refuse("JSONPatch{op: 1}", "but provided type is 'int'");
+    assert!(value("Object{}", &json!({})).is_err(), "judging makes no objects");
+}
+
+#[test]
+fn mutations_know_what_they_make() {
+    let check = |expression: &str, object: bool, patch: bool| {
+        let program = Program::compile_mutation(expression, &["object"]).unwrap();
+        assert_eq!((program.may_be_object(), program.may_be_patch()), (object, patch), "{expression}");
+    };
+    check("Object{}", true, false);
+    check("true ? Object{} : Object{}", true, false);
+    check("Object.spec{}", false, false);
+    check("{'a': 1}", false, false);
+    check("[JSONPatch{op: 'test', path: '/a'}]", false, true);
+    check("[]", false, true);
+    check("['a']", false, false);
+    check("object", true, true);
+}

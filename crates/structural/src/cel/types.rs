@@ -31,6 +31,8 @@ pub(crate) enum Type {
     Object(Rc<Fields>),
     Optional(Rc<Type>),
     Opaque(Opaque),
+    /// An object that an expression makes: see [`super::message`].
+    Message(Rc<str>),
 }
 
 /// Types of Kubernetes' libraries.
@@ -176,6 +178,7 @@ impl Type {
             }
             (Self::Optional(one), Self::Optional(other)) => one.agrees(other),
             (Self::Opaque(one), Self::Opaque(other)) => one == other,
+            (Self::Message(one), Self::Message(other)) => one == other,
             (Self::Object(one), Self::Object(other)) => one.least == other.least && one.is_like(other),
             _ => std::mem::discriminant(self) == std::mem::discriminant(other),
         }
@@ -231,6 +234,7 @@ impl fmt::Display for Type {
             Self::Bytes(_) => "bytes",
             Self::Object(_) => "object",
             Self::Opaque(opaque) => opaque.name(),
+            Self::Message(name) => name,
             Self::List(item, _) => return write!(f, "list({item})"),
             Self::Map(key, value, _) => return write!(f, "map({key}, {value})"),
             Self::Optional(inner) => return write!(f, "optional_type({inner})"),

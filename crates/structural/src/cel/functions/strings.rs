@@ -47,6 +47,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
     member("substring", &[Str, Int], Str, Cost::First, substring),
     member("substring", &[Str, Int, Int], Str, Cost::First, substring),
     member("format", &[Str, ListOf], Str, Cost::First, format),
+    global("jsonpatch.escapeKey", &[Str], Str, Cost::First, |_, args| {
+        Ok(Val::made(text(args, 0).replace('~', "~0").replace('/', "~1")))
+    }),
     global("strings.quote", &[Str], Str, Cost::First, |_, args| {
         Ok(Val::made(format!("{:?}", text(args, 0))))
     }),
