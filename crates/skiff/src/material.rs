@@ -2,6 +2,7 @@
 
 use crate::cluster::{Cluster, Node};
 use anyhow::{Context, Result};
+use client::kubeconfig::{Credentials, Kubeconfig};
 use daemon::Clock;
 use pki::files::Audience;
 use pki::tokens::Signer;
@@ -69,6 +70,31 @@ impl Material {
         self.kept(file, |validity| self.authority.issue_client(user, groups, validity))
     }
 
+    /// The file of a kubeconfig for a daemon. It is written only when it would say something else, since daemons read it
+    /// again whenever it is written.
+    pub(crate) fn kubeconfig(
+        &self,
+        cluster: &Cluster,
+        name: &str,
+        user: &str,
+        groups: &[&str],
+    ) -> Result<PathBuf> {
+        let pair = self.client(name, user, groups)?;
+        let credentials = Credentials {
+            server: format!("https://127.0.0.1:{}", cluster.port),
+            ca_pem: self.ca_pem().as_bytes().to_vec(),
+            identity_pem: Some((pair.cert_pem.into_bytes(), pair.key_pem.into_bytes())),
+            ..Credentials::default()
+        };
+        let mut kubeconfig = Kubeconfig::default();
+        kubeconfig.put(&cluster.context(), &credentials);
+        let path = self.folder.join(format!("{name}.kubeconfig"));
+        if Kubeconfig::load(&path).ok().as_ref() != Some(&kubeconfig) {
+            kubeconfig.save(&path)?;
+        }
+        Ok(path)
+    }
+
     /// The pair of this file, if it is good for long enough; else a new one, which is kept.
     fn kept(&self, file: &str, issue: impl FnOnce(Validity) -> Result<Pair, pki::Error>) -> Result<Pair> {
         let now = self.clock.now();
@@ -92,6 +118,25 @@ pub(crate) const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::MetadataExt;
+
+    #[test]
+    fn a_kubeconfig_is_written_only_when_its_certificate_is_renewed() {
+        let folder = tempfile::tempdir().unwrap();
+        let cluster = Cluster::plan("dev", 1, &crate::cluster::Taken::default(), true).unwrap();
+        // Which file it is, and the certificate in it.
+        let at = |now: &str| {
+            let material = Material::open(folder.path(), Clock::starting_at(now.parse().unwrap())).unwrap();
+            let path = material.kubeconfig(&cluster, "scheduler", "system:kube-scheduler", &[]).unwrap();
+            let credentials = Kubeconfig::load(&path).unwrap().credentials(None).unwrap();
+            (std::fs::metadata(&path).unwrap().ino(), credentials.identity_pem.unwrap().0)
+        };
+        let first = at("2030-01-01T00:00:00Z");
+        assert_eq!(at("2030-10-01T00:00:00Z"), first);
+        let second = at("2030-11-01T00:00:00Z");
+        assert!(second.0 != first.0 && second.1 != first.1);
+        assert_eq!(at("2030-11-02T00:00:00Z"), second);
+    }
 
     #[test]
     fn a_certificate_is_kept_until_its_last_fifth() {

@@ -10,7 +10,6 @@ use crate::home::Folder;
 use crate::material::{ISSUER, Material};
 use crate::{images, serve};
 use anyhow::{Context, Result};
-use client::kubeconfig::{Credentials, Kubeconfig};
 use daemon::{Clock, Tasks, clock};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -97,8 +96,8 @@ impl Supervisor {
 
     fn control_plane_kubeconfigs(&self, cluster: &Cluster) -> Result<[PathBuf; 2]> {
         Ok([
-            self.kubeconfig(cluster, "controller-manager", "system:kube-controller-manager", &[])?,
-            self.kubeconfig(cluster, "scheduler", "system:kube-scheduler", &[])?,
+            self.material.kubeconfig(cluster, "controller-manager", "system:kube-controller-manager", &[])?,
+            self.material.kubeconfig(cluster, "scheduler", "system:kube-scheduler", &[])?,
         ])
     }
 
@@ -111,7 +110,7 @@ impl Supervisor {
     fn node_kubeconfig(&self, cluster: &Cluster, node: &Node, address: IpAddr) -> Result<PathBuf> {
         self.material.node_server(node, address)?;
         let user = format!("system:node:{}", node.name);
-        self.kubeconfig(cluster, &format!("node-{}", node.name), &user, &["system:nodes"])
+        self.material.kubeconfig(cluster, &format!("node-{}", node.name), &user, &["system:nodes"])
     }
 
     /// Renews the certificates in the daemons' files before they end, until the tasks are told to stop. The daemons look
@@ -187,24 +186,6 @@ impl Supervisor {
         ];
         let given = given.into_iter().flat_map(|(name, value)| [format!("--{name}"), value]).collect();
         self.program(&format!("kubelet-{}", node.name), "kubelet", given)
-    }
-
-    /// Writes a kubeconfig for a daemon, unless it is there already: daemons read it again whenever it is written.
-    fn kubeconfig(&self, cluster: &Cluster, name: &str, user: &str, groups: &[&str]) -> Result<PathBuf> {
-        let pair = self.material.client(name, user, groups)?;
-        let credentials = Credentials {
-            server: format!("https://127.0.0.1:{}", cluster.port),
-            ca_pem: self.material.ca_pem().as_bytes().to_vec(),
-            identity_pem: Some((pair.cert_pem.into_bytes(), pair.key_pem.into_bytes())),
-            ..Credentials::default()
-        };
-        let mut kubeconfig = Kubeconfig::default();
-        kubeconfig.put(&cluster.context(), &credentials);
-        let path = self.folder.pki().join(format!("{name}.kubeconfig"));
-        if Kubeconfig::load(&path).ok().as_ref() != Some(&kubeconfig) {
-            kubeconfig.save(&path)?;
-        }
-        Ok(path)
     }
 
     /// A program that lies beside this one.

@@ -133,6 +133,8 @@ pub async fn keep_alive(client: Client, node: Node, server: Arc<Informer>, tasks
     let token = tasks.token();
     let beats = async {
         let mut written: Option<Timestamp> = None;
+        // What the server has from before says since when conditions hold; that is worth a moment, but no heartbeat.
+        let _late = clock::timeout(HEARTBEAT, server.synced()).await;
         loop {
             if let Err(error) = lease::renew(&client, &node.config.node_name, node.clock.now()).await {
                 tracing::warn!(%error, "failed to renew the node's lease");
