@@ -28,6 +28,16 @@ const BYTES: &[(&str, &str)] = &[
 /// How many oddities are told, as upstream.
 const MOST: usize = 100;
 
+/// Lists that mean something when they are empty: no managed fields are a wish, the object is to forget its owners; the
+/// others upstream's types never leave out, and there are clients that miss them when they are not there.
+const KEPT: &[(&str, &str)] = &[
+    (META, "managedFields"),
+    ("io.k8s.api.discovery.v1.EndpointSlice", "endpoints"),
+    ("io.k8s.api.discovery.v1.EndpointSlice", "ports"),
+    ("io.k8s.api.rbac.v1.ClusterRole", "rules"),
+    ("io.k8s.api.rbac.v1.Role", "rules"),
+];
+
 /// What a walk has met.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Findings {
@@ -159,12 +169,11 @@ impl Within {
         }
     }
 
-    /// Whether the key holds a list or a map that upstream leaves out when it is empty. An empty list of managed fields
-    /// is a wish: the object is to forget its owners.
+    /// Whether the key holds a list or a map that upstream leaves out when it is empty.
     fn omits(self, key: &str) -> bool {
         let Self::Type(found) = self else { return false };
-        let is_wish = key == "managedFields" && found.name() == META;
-        !is_wish && found.field(key).is_some_and(|it| it.shape() != Shape::One)
+        let is_kept = || KEPT.contains(&(found.name(), key));
+        found.field(key).is_some_and(|it| it.shape() != Shape::One) && !is_kept()
     }
 }
 
@@ -333,6 +342,7 @@ mod tests {
     use super::*;
     use api::Resource;
     use api::k8s::api::core::v1::{ConfigMap, Pod, Secret};
+    use api::k8s::api::rbac::v1::ClusterRole;
     use api::k8s::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 
     #[track_caller]
@@ -436,6 +446,16 @@ mod tests {
         let fields: Vec<String> = (0..5_000).map(|it| format!(r#""x{it}":1"#)).collect();
         let found = walk(ConfigMap::KIND, format!("{{{}}}", fields.join(",")).as_bytes()).unwrap();
         assert_eq!(found.odd.len(), MOST);
+    }
+
+    #[test]
+    fn lists_that_upstream_never_leaves_out_stay() {
+        for (type_name, field) in KEPT {
+            let found = Type::named(type_name).and_then(|it| it.field(field));
+            assert!(found.is_some_and(|it| it.shape() == Shape::List), "{type_name} has no list {field}");
+        }
+        let role = r#"{"rules":[],"metadata":{"labels":{}}}"#;
+        check_mended(ClusterRole::KIND, role, r#"{"rules":[],"metadata":{}}"#);
     }
 
     #[test]
