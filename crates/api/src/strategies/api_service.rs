@@ -4,7 +4,7 @@
 use crate::field::{Error, Errors, Path};
 use crate::meta;
 use crate::strategies::defaults::value;
-use crate::strategy::{Behaviour, Column, age_cell, name_cell};
+use crate::strategy::{Behaviour, Column, StatusMeta, age_cell, name_cell};
 use crate::validation::names;
 use jiff::Timestamp;
 use k8s_openapi::kube_aggregator::pkg::apis::apiregistration::v1::{APIService, APIServiceSpec};
@@ -19,6 +19,7 @@ pub struct ApiServiceStrategy;
 
 impl Behaviour for ApiServiceStrategy {
     type Object = APIService;
+    const STATUS_META: StatusMeta = StatusMeta::Kept;
     const GENERATION: bool = false;
     /// The server's own come with it; whatever others say is replaced by the server at once.
     const KEEPS_STATUS: bool = true;

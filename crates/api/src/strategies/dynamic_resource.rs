@@ -4,7 +4,7 @@
 use crate::field::{Error, Errors, Path};
 use crate::strategies::defaults::{text, value};
 use crate::strategies::quantities::Visit;
-use crate::strategy::{Behaviour, Column, SelectableField, age_cell, name_cell};
+use crate::strategy::{Behaviour, Column, SelectableField, StatusMeta, age_cell, name_cell};
 use crate::validation::common::{immutable, one_of, required};
 use crate::validation::names;
 use jiff::Timestamp;
@@ -35,6 +35,7 @@ pub struct ResourceSliceStrategy;
 
 impl Behaviour for ResourceClaimStrategy {
     type Object = ResourceClaim;
+    const STATUS_META: StatusMeta = StatusMeta::Kept;
     const GENERATION: bool = false;
     const COLUMNS: &'static [Column] =
         &[Column::NAME, Column::text("State", "What has become of the claim."), Column::AGE];

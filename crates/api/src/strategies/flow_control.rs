@@ -4,7 +4,7 @@
 use crate::field::{Error, Errors, Path};
 use crate::meta;
 use crate::strategies::defaults::value;
-use crate::strategy::{Behaviour, Column, age_cell, name_cell};
+use crate::strategy::{Behaviour, Column, StatusMeta, age_cell, name_cell};
 use crate::validation::common::{not_negative, one_of, required};
 use crate::validation::names;
 use jiff::Timestamp;
@@ -35,6 +35,7 @@ pub struct PriorityLevelConfigurationStrategy;
 
 impl Behaviour for FlowSchemaStrategy {
     type Object = FlowSchema;
+    const STATUS_META: StatusMeta = StatusMeta::Kept;
     /// The server's own come with it; whatever others say is replaced by the server at once.
     const KEEPS_STATUS: bool = true;
     const COLUMNS: &'static [Column] = &[
@@ -159,6 +160,7 @@ fn check_subject(errors: &mut Errors, path: &Path, subject: &Subject) {
 
 impl Behaviour for PriorityLevelConfigurationStrategy {
     type Object = PriorityLevelConfiguration;
+    const STATUS_META: StatusMeta = StatusMeta::Kept;
     const COLUMNS: &'static [Column] = &[
         Column::NAME,
         Column::text("Type", "Whether its requests are limited."),
