@@ -18,8 +18,10 @@ use api::selector::{FieldRequirement, FieldSelector};
 use axum::Router;
 use axum::body::Body;
 use daemon::{Random, clock};
+use futures::FutureExt;
 use http::Request;
 use jiff::SignedDuration;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 use tower::ServiceExt;
@@ -54,7 +56,7 @@ impl Front {
             Route::Resource(path) => (path.verb.name(), self.known_plural(path)),
             Route::Other(_) | Route::NotAllowed => ("other", ""),
         };
-        let answer = self.answer(route, query, request).await;
+        let answer = caught(self.answer(route, query, request)).await;
         let mut response = answer.unwrap_or_else(|error| respond::refusal(&error));
         id.mark(&mut response);
         if is_for_people {
@@ -155,6 +157,14 @@ impl Front {
     }
 }
 
+/// A panic ends the request that met it, and no other: the next one may be the one that repairs what is wrong.
+async fn caught(answer: impl Future<Output = Answer>) -> Answer {
+    AssertUnwindSafe(answer).catch_unwind().await.unwrap_or_else(|_| {
+        tracing::error!("a request met a bug of the server: please report what stands above this line");
+        Err(ApiError::internal("This request caused apiserver to panic. Look in the logs for details."))
+    })
+}
+
 /// Health is told even when there are too many requests for anything else.
 fn is_about_health(route: &Route) -> bool {
     let Route::Other(path) = route else { return false };
@@ -188,4 +198,17 @@ fn selected(path: &ResourcePath, query: &Query) -> Vec<FieldRequirement> {
     // A selector that makes no sense is refused where it is used; here it selects nothing.
     let parsed = query.get("fieldSelector").and_then(|it| FieldSelector::parse(it).ok());
     parsed.unwrap_or_default().0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_ends_one_request_only() {
+        let refused = caught(async { panic!("a bug") }).await.unwrap_err();
+        assert_eq!(refused.code(), 500);
+        assert!(refused.message().contains("caused apiserver to panic"), "{refused}");
+        assert!(caught(async { Err(ApiError::no_route()) }).await.unwrap_err().is_not_found());
+    }
 }
