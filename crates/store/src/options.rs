@@ -47,7 +47,8 @@ pub struct Options {
     pub window: Window,
     /// When snapshots are due.
     pub schedule: Schedule,
-    /// Bytes that the engine may use for caching pages. Reads are rare (the watch cache answers them), so small.
+    /// Bytes that the engine may use for caching pages. Reads are rare (the watch cache answers them, and an update reads
+    /// what was written last), so small.
     pub cache_capacity: u64,
     /// Writes are refused while the disk has less free space than this. A disk that other programs fill then
     /// costs failed writes until there is room again, and never a half-written file.
@@ -77,7 +78,7 @@ impl Default for Options {
         Options {
             window: Window::default(),
             schedule: Schedule::default(),
-            cache_capacity: 16 << 20,
+            cache_capacity: 4 << 20,
             reserve: 64 << 20,
             recent: 4 << 20,
             now: Arc::new(|| UNIX_EPOCH),
