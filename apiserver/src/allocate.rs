@@ -1,19 +1,18 @@
 //! Addresses and node ports of services: which are free, and who holds them.
 //!
 //! Start at [`Allocators::allocate`]. What is held follows from the services in the cache; a [`Reservation`] holds what a
-//! service that is just being created will hold. Which addresses are given out first is upstream's (KEP-3070): the lower
-//! band of the range is left to those who choose their address.
+//! service that is just being written will hold. What a service needs is in [`needs`]. Which addresses and ports are given
+//! out first is upstream's (KEP-3070, KEP-3668): the lower band of a range is left to those who choose.
 
-use api::field::{Error, Path};
-use api::k8s::api::core::v1::{Service, ServiceSpec};
+mod needs;
+
+use api::k8s::api::core::v1::Service;
 use api::resources::Row;
 use api::{ApiError, Kind, Object, Resource};
+use needs::{Needs, Refusal};
 use std::collections::{BTreeSet, HashMap};
 use std::net::Ipv4Addr;
-use std::ops::RangeInclusive;
 use std::sync::Mutex;
-
-const NODE_PORTS: RangeInclusive<u32> = 30_000..=32_767;
 
 /// A range of service addresses, such as `10.96.0.0/16`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,9 +107,9 @@ pub(crate) struct Reservation<'a> {
 }
 
 impl Reservation<'_> {
-    /// The service was created (or not).
-    pub(crate) fn keep_if(mut self, created: bool) {
-        self.kept = created;
+    /// The service was written (or not).
+    pub(crate) fn keep_if(mut self, written: bool) {
+        self.kept = written;
     }
 }
 
@@ -163,98 +162,42 @@ impl Allocators {
         }
     }
 
-    /// Gives a new service what it needs; other objects need nothing.
-    pub(crate) fn allocate(&self, row: &Row, object: &mut Object) -> Result<Reservation<'_>, ApiError> {
-        let mut reservation = Reservation { allocators: self, claim: Claim::default(), kept: false };
+    /// For writes that need nothing.
+    pub(crate) fn nothing(&self) -> Reservation<'_> {
+        Reservation { allocators: self, claim: Claim::default(), kept: false }
+    }
+
+    /// Gives a service what it needs and does not hold yet; other objects need nothing. `old` is what is stored, which a
+    /// new service has not. What it holds and needs no more is free once the change is in the cache.
+    pub(crate) fn allocate(
+        &self,
+        row: &Row,
+        object: &mut Object,
+        old: Option<&Object>,
+    ) -> Result<Reservation<'_>, ApiError> {
+        let mut reservation = self.nothing();
         let Some(service) = object.get_mut::<Service>() else { return Ok(reservation) };
         let name = service.metadata.name.clone().unwrap_or_default();
-        let spec = service.spec.get_or_insert_default();
         let mut held = self.lock();
-        let result = self.addresses(&mut held, spec, &mut reservation.claim);
-        let result = result.and_then(|()| ports(&mut held, spec, &mut reservation.claim));
-        drop(held);
-        result.map_err(|error| ApiError::invalid(row, &name, &[error]))?;
-        Ok(reservation)
-    }
-
-    fn addresses(&self, held: &mut Held, spec: &mut ServiceSpec, claim: &mut Claim) -> Result<(), Error> {
-        if spec.type_.as_deref() == Some("ExternalName") {
-            return Ok(());
-        }
-        let path = Path::new("spec").child("clusterIPs").index(0);
-        let address = match spec.cluster_ip.as_deref().unwrap_or_default() {
-            "None" => {
-                spec.cluster_ips.get_or_insert_with(|| vec!["None".to_owned()]);
-                return Ok(());
-            }
-            "" => self
-                .range
-                .dynamic()
-                .find(|it| held.addresses.is_free(*it))
-                .ok_or_else(|| Error::invalid(&path, "", "failed to allocate IP: range is full"))?,
-            chosen => self.chosen(held, &path, chosen)?,
+        let mut needs = Needs {
+            range: self.range,
+            held: &mut held,
+            before: old.map(Claim::of).unwrap_or_default(),
+            old: old.and_then(|it| it.get::<Service>()?.spec.as_ref()),
+            claim: &mut reservation.claim,
         };
-        held.addresses.reserved.insert(address);
-        claim.addresses.push(address);
-        let text = Ipv4Addr::from(address).to_string();
-        spec.cluster_ips = Some(vec![text.clone()]);
-        spec.cluster_ip = Some(text);
-        Ok(())
-    }
-
-    fn chosen(&self, held: &Held, path: &Path, text: &str) -> Result<u32, Error> {
-        let refused = |why: &str| Error::invalid(path, vec![text], why);
-        let address: Ipv4Addr =
-            text.parse().map_err(|_| refused("must be a valid IPv4 address of the service range"))?;
-        let address = u32::from(address);
-        if !self.range.holds(address) {
-            let (first, last) = (self.range.address(0), self.range.address(self.range.size - 1));
-            let why = format!(
-                "failed to allocate IP {text}: the provided IP is not in the valid range {first}-{last}"
-            );
-            return Err(refused(&why));
+        let result = needs.meet(service.spec.get_or_insert_default());
+        drop(held);
+        match result {
+            Ok(()) => Ok(reservation),
+            Err(Refusal::Invalid(error)) => Err(ApiError::invalid(row, &name, &[error])),
+            Err(Refusal::Internal(why)) => Err(ApiError::internal(why)),
         }
-        if !held.addresses.is_free(address) {
-            return Err(refused(&format!("failed to allocate IP {text}: provided IP is already allocated")));
-        }
-        Ok(address)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Held> {
         self.held.lock().expect("nobody panics while holding this lock")
     }
-}
-
-fn ports(held: &mut Held, spec: &mut ServiceSpec, claim: &mut Claim) -> Result<(), Error> {
-    if !matches!(spec.type_.as_deref(), Some("NodePort" | "LoadBalancer")) {
-        return Ok(());
-    }
-    if spec.type_.as_deref() == Some("LoadBalancer") && spec.allocate_load_balancer_node_ports == Some(false)
-    {
-        return Ok(());
-    }
-    for (index, port) in spec.ports.iter_mut().flatten().enumerate() {
-        let path = Path::new("spec").child("ports").index(index).child("nodePort");
-        let number = match port.node_port.and_then(|it| u32::try_from(it).ok()).filter(|it| *it > 0) {
-            None => NODE_PORTS
-                .into_iter()
-                .find(|it| held.ports.is_free(*it))
-                .ok_or_else(|| Error::invalid(&path, 0, "failed to allocate a nodePort: range is full"))?,
-            Some(it) if !NODE_PORTS.contains(&it) => {
-                let why = "provided port is not in the valid range. The range of valid ports is 30000-32767";
-                return Err(Error::invalid(&path, it, why));
-            }
-            // Two ports of one service may share a number when their protocols differ.
-            Some(it) if !held.ports.is_free(it) && !claim.ports.contains(&it) => {
-                return Err(Error::invalid(&path, it, "provided port is already allocated"));
-            }
-            Some(it) => it,
-        };
-        held.ports.reserved.insert(number);
-        claim.ports.push(number);
-        port.node_port = i32::try_from(number).ok();
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -269,9 +212,17 @@ mod tests {
     }
 
     fn allocate(allocators: &Allocators, spec: serde_json::Value) -> Result<Object, String> {
+        update(allocators, spec, None)
+    }
+
+    fn update(
+        allocators: &Allocators,
+        spec: serde_json::Value,
+        old: Option<&Object>,
+    ) -> Result<Object, String> {
         let mut object = service(spec);
         let reservation =
-            allocators.allocate(Service::KIND.row(), &mut object).map_err(|it| it.to_string())?;
+            allocators.allocate(Service::KIND.row(), &mut object, old).map_err(|it| it.to_string())?;
         reservation.keep_if(true);
         Ok(object)
     }
@@ -308,10 +259,51 @@ mod tests {
         let first = allocate(&allocators, json!({ "type": "NodePort", "ports": [{ "port": 80 }] })).unwrap();
         allocators.observe("ns/a", Some(&first));
         let spec = first.get::<Service>().unwrap().spec.clone().unwrap();
-        assert_eq!(spec.ports.unwrap()[0].node_port, Some(30_000));
+        assert_eq!(spec.ports.unwrap()[0].node_port, Some(30_086));
         allocate(&allocators, json!({})).unwrap();
         assert!(allocate(&allocators, json!({})).unwrap_err().contains("range is full"));
         allocators.observe("ns/a", None);
         assert_eq!(address(allocate(&allocators, json!({}))), spec.cluster_ip);
+    }
+
+    #[test]
+    fn a_change_takes_what_it_needs_more_and_gives_back_the_rest() {
+        let allocators = Allocators::new(Range::parse("10.96.0.0/16").unwrap());
+        let shown = |it: &Object| {
+            let spec = it.get::<Service>().unwrap().spec.clone().unwrap();
+            let ports: Vec<Option<i32>> = spec.ports.iter().flatten().map(|it| it.node_port).collect();
+            format!("{:?} {ports:?} {:?}", spec.cluster_ip.unwrap_or_default(), spec.health_check_node_port)
+        };
+        let two = json!([{ "port": 53, "protocol": "UDP" }, { "port": 53, "protocol": "TCP" }]);
+        let check = |spec: serde_json::Value, old: Option<&Object>, expect: &str| {
+            let new = update(&allocators, spec, old).unwrap();
+            assert_eq!(shown(&new), expect);
+            allocators.observe("ns/a", Some(&new));
+            new
+        };
+        let name = check(json!({ "type": "ExternalName", "ports": two }), None, "\"\" [None, None] None");
+        let plain = check(
+            json!({ "type": "ClusterIP", "ports": two }),
+            Some(&name),
+            "\"10.96.1.0\" [None, None] None",
+        );
+        let address = |spec: serde_json::Value| {
+            let mut spec = spec;
+            spec["clusterIP"] = json!("10.96.1.0");
+            spec["ports"] = two.clone();
+            spec
+        };
+        let open = check(
+            address(json!({ "type": "NodePort" })),
+            Some(&plain),
+            "\"10.96.1.0\" [Some(30086), Some(30087)] None",
+        );
+        let local = json!({ "type": "LoadBalancer", "externalTrafficPolicy": "Local", "allocateLoadBalancerNodePorts": false });
+        check(address(local), Some(&open), "\"10.96.1.0\" [None, None] Some(30088)");
+        let other = allocate(&allocators, json!({ "type": "NodePort", "ports": two })).unwrap();
+        assert_eq!(shown(&other), "\"10.96.1.1\" [Some(30086), Some(30086)] None");
+        let taken = json!({ "type": "NodePort", "clusterIP": "10.96.1.0", "ports": [{ "port": 80, "nodePort": 30086 }] });
+        let why = update(&allocators, taken, Some(&plain)).unwrap_err();
+        assert!(why.contains("provided port is already allocated"), "{why}");
     }
 }

@@ -17,6 +17,7 @@ mod node_restriction;
 mod objects;
 mod policies;
 mod rights;
+mod services;
 mod versions;
 mod watches;
 mod webhooks;

@@ -8,6 +8,7 @@ use super::present::Present;
 use super::stored;
 use crate::admission::quota::{self, Charges};
 use crate::admission::{Attempt, Operation, Options};
+use crate::allocate::Reservation;
 use crate::cache::entry::Entry;
 use crate::metadata;
 use crate::notes::Notes;
@@ -82,11 +83,17 @@ async fn attempt(
     if webhooks::mutate(state, &mut draft.attempt(target), notes).await? {
         revise(state, target, &mut draft)?;
     }
+    let reservation = allocate(state, target, &mut draft)?;
     finish(state, target, &mut draft, notes)?;
     webhooks::validate(state, &draft.attempt(target), notes).await?;
     match plan(state, target, draft).await? {
         Next::Nothing => Ok(Some(entry)),
-        Next::Write(write) => execute(state, target, &entry, write).await,
+        Next::Write(write) => {
+            let stays = !write.removes && !target.dry_run;
+            let written = execute(state, target, &entry, write).await?;
+            reservation.keep_if(stays && written.is_some());
+            Ok(written)
+        }
     }
 }
 
@@ -135,6 +142,18 @@ fn revise(state: &State, target: &Target<'_>, draft: &mut Draft) -> Result<(), A
     metadata::check_identity(target.key, &draft.new, &draft.old)?;
     prepare(state, target, &mut draft.new, &draft.old);
     Ok(())
+}
+
+/// Addresses and ports that the object needs from now on.
+fn allocate<'a>(
+    state: &'a State,
+    target: &Target<'_>,
+    draft: &mut Draft,
+) -> Result<Reservation<'a>, ApiError> {
+    if target.part != Part::Main {
+        return Ok(state.allocators.nothing());
+    }
+    state.allocators.allocate(target.kind.row(), &mut draft.new, Some(&draft.old))
 }
 
 /// The generation, and the checks that need nobody else.

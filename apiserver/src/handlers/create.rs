@@ -130,7 +130,7 @@ fn prepare<'a>(
     }
     object.meta_mut().generation = strategy.counts_generation().then_some(1);
     strategy.prepare_create(object);
-    state.allocators.allocate(row, object)
+    state.allocators.allocate(row, object, None)
 }
 
 /// Mutating admission. What it left out gets defaults once more.

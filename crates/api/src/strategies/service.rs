@@ -136,8 +136,7 @@ fn default_spec(spec: &mut ServiceSpec) {
     }
     text(&mut spec.type_, "ClusterIP");
     spec.ports.iter_mut().flatten().for_each(default_port);
-    let external = spec.external_ips.as_ref().is_some_and(|it| !it.is_empty());
-    if matches!(type_of(spec), "NodePort" | "LoadBalancer") || (type_of(spec) == "ClusterIP" && external) {
+    if is_exposed(spec) {
         text(&mut spec.external_traffic_policy, "Cluster");
     }
     if matches!(type_of(spec), "NodePort" | "LoadBalancer" | "ClusterIP") {
@@ -225,12 +224,14 @@ fn keep_node_ports(spec: &mut ServiceSpec, old: &ServiceSpec) {
 }
 
 fn drop_what_the_type_has_not(spec: &mut ServiceSpec, old: &ServiceSpec) {
-    if needs_cluster_ip(old) && !needs_cluster_ip(spec) && spec.cluster_ip == old.cluster_ip {
-        spec.cluster_ip = None;
-        spec.cluster_ips = None;
-        spec.ip_families = None;
-        spec.ip_family_policy = None;
-        spec.internal_traffic_policy = None;
+    if needs_cluster_ip(old) && !needs_cluster_ip(spec) {
+        if spec.cluster_ips == old.cluster_ips || spec.cluster_ips.is_none() {
+            drop_same(&mut spec.cluster_ip, &old.cluster_ip);
+        }
+        drop_same(&mut spec.cluster_ips, &old.cluster_ips);
+        drop_same(&mut spec.ip_families, &old.ip_families);
+        drop_same(&mut spec.ip_family_policy, &old.ip_family_policy);
+        drop_same(&mut spec.internal_traffic_policy, &old.internal_traffic_policy);
     }
     if needs_node_ports(old) && !needs_node_ports(spec) && type_of(spec) != "LoadBalancer" {
         let was = |it: &ServicePort| old.ports.iter().flatten().any(|old| old.node_port == it.node_port);
@@ -238,16 +239,29 @@ fn drop_what_the_type_has_not(spec: &mut ServiceSpec, old: &ServiceSpec) {
             port.node_port = None;
         }
     }
-    if type_of(spec) == "ClusterIP" && type_of(old) != "ClusterIP" && spec.external_ips.is_none() {
-        spec.external_traffic_policy = None;
+    if is_exposed(old) && !is_exposed(spec) {
+        drop_same(&mut spec.external_traffic_policy, &old.external_traffic_policy);
     }
     if type_of(spec) != "LoadBalancer" && type_of(old) == "LoadBalancer" {
-        spec.allocate_load_balancer_node_ports = None;
-        spec.load_balancer_class = None;
+        drop_same(&mut spec.allocate_load_balancer_node_ports, &old.allocate_load_balancer_node_ports);
+        drop_same(&mut spec.load_balancer_class, &old.load_balancer_class);
     }
     if needs_health_check(old) && !needs_health_check(spec) {
-        spec.health_check_node_port = None;
+        drop_same(&mut spec.health_check_node_port, &old.health_check_node_port);
     }
+}
+
+/// Drops what the user did not change; what they did change is theirs to explain.
+fn drop_same<T: PartialEq>(new: &mut Option<T>, old: &Option<T>) {
+    if new == old {
+        *new = None;
+    }
+}
+
+/// Whether it can be reached from outside the cluster.
+pub fn is_exposed(spec: &ServiceSpec) -> bool {
+    let external = spec.external_ips.as_ref().is_some_and(|it| !it.is_empty());
+    matches!(type_of(spec), "NodePort" | "LoadBalancer") || (type_of(spec) == "ClusterIP" && external)
 }
 
 fn external_address(service: &Service, spec: &ServiceSpec) -> String {

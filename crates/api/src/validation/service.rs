@@ -1,7 +1,7 @@
 //! What is wrong with services. Whether an address or a node port is in range and free is the allocators' to say.
 
 use crate::field::{Error, Errors, Path};
-use crate::strategies::service::{is_headless, needs_cluster_ip};
+use crate::strategies::service::{is_headless, needs_cluster_ip, needs_health_check};
 use crate::validation::common::{
     all, all_of_number, one_of, optional, optional_one_of, port, required, shown,
 };
@@ -53,6 +53,10 @@ pub fn validate_update(new: &Service, old: &Service) -> Errors {
     if needs_cluster_ip(new) && needs_cluster_ip(old) && first(old).is_some() && first(new) != first(old) {
         let path = Path::new("spec").child("clusterIPs").index(0);
         errors.push(Error::invalid(&path, shown(&first(new)), "may not change once set"));
+    }
+    let asked = needs_health_check(new) && needs_health_check(old);
+    if asked && new.health_check_node_port != old.health_check_node_port {
+        errors.push(Error::forbidden(&Path::new("spec").child("healthCheckNodePort"), "field is immutable"));
     }
     errors
 }
@@ -164,11 +168,16 @@ fn traffic(errors: &mut Errors, path: &Path, spec: &ServiceSpec) {
     let internal = spec.internal_traffic_policy.as_deref();
     optional_one_of(errors, &path.child("internalTrafficPolicy"), internal, &POLICIES);
     let external = spec.external_traffic_policy.as_deref();
-    let path = path.child("externalTrafficPolicy");
+    let (top, path) = (path, path.child("externalTrafficPolicy"));
     optional_one_of(errors, &path, external, &POLICIES);
     let exposed = matches!(spec.type_.as_deref(), Some("NodePort" | "LoadBalancer"))
         || spec.external_ips.as_ref().is_some_and(|it| !it.is_empty());
     if !exposed && let Some(policy) = external.filter(|it| !it.is_empty()) {
         errors.push(Error::invalid(&path, policy, "may only be set for externally-accessible services"));
+    }
+    let Some(number) = spec.health_check_node_port.filter(|it| *it != 0) else { return };
+    if !needs_health_check(spec) {
+        let detail = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'";
+        errors.push(Error::invalid(&top.child("healthCheckNodePort"), number, detail));
     }
 }
