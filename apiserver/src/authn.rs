@@ -1,7 +1,7 @@
 //! Who is asking: a caller in this process, a client certificate, a bearer token, or nobody.
 //!
 //! Start at [`authenticate`]. Tokens of service accounts count as long as the account, and what the token is bound to,
-//! exist; bootstrap tokens as long as their Secret says so. Whoever is known may then ask to act as somebody else ([`impersonated`]), with the right to.
+//! exist; tokens that are kept in Secrets, and bootstrap tokens, as long as their Secret says so. Whoever is known may then ask to act as somebody else ([`impersonated`]), with the right to.
 
 use crate::authz;
 use crate::cache::Caches;
@@ -13,7 +13,7 @@ use api::k8s::api::core::v1::{Node, Pod, Secret, ServiceAccount};
 use api::{ApiError, Resource, owner};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
-use pki::tokens::{Bound, Reference, Verified};
+use pki::tokens::{Bound, Reference, Unending, Verified};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -56,14 +56,14 @@ fn user_of(state: &State, token: &str, audiences: &[&str]) -> Result<(UserInfo, 
         return Ok((user.clone(), audiences.iter().map(|it| (*it).to_owned()).collect()));
     }
     if let Some((id, key)) = bootstrap_token::split(token) {
-        let audiences: Vec<String> =
-            audiences.iter().filter(|it| **it == state.tokens.issuer()).map(|it| (*it).to_owned()).collect();
         let user = bootstrapper(state, id, key)?;
-        return if audiences.is_empty() {
-            Err("a bootstrap token is for this server only".to_owned())
-        } else {
-            Ok((user, audiences))
-        };
+        return Ok((user, here(state, audiences).ok_or("a bootstrap token is for this server only")?));
+    }
+    if let Some(subject) = state.tokens.verify_unending(token).map_err(|it| it.to_string())? {
+        check_kept(&state.caches, &subject, token)?;
+        let account = &subject.service_account;
+        let user = UserInfo::service_account(&subject.namespace, &account.name, &account.uid);
+        return Ok((user, here(state, audiences).ok_or("such a token is for this server only")?));
     }
     let verified = state.tokens.verify(token, audiences, state.now()).map_err(|it| it.to_string())?;
     check_alive(&state.caches, &verified)?;
@@ -72,6 +72,12 @@ fn user_of(state: &State, token: &str, audiences: &[&str]) -> Result<(UserInfo, 
     let mut user = UserInfo::service_account(&subject.namespace, &account.name, &account.uid);
     user.extra = verified.extra().into_iter().map(|(key, value)| (key.to_owned(), vec![value])).collect();
     Ok((user, verified.audiences))
+}
+
+/// Of the audiences, this server; nothing when it is none of them.
+fn here(state: &State, audiences: &[&str]) -> Option<Vec<String>> {
+    let own = state.tokens.issuer();
+    audiences.contains(&own).then(|| vec![own.to_owned()])
 }
 
 /// Whom a bootstrap token lets in.
@@ -93,6 +99,19 @@ fn check_alive(caches: &Caches, verified: &Verified) -> Result<(), String> {
         Some(Bound::Node(node)) => alive::<Node>(caches, "", node),
         None => Ok(()),
     }
+}
+
+/// A token without an end counts as long as its Secret holds it, and its account is the same one.
+fn check_kept(caches: &Caches, subject: &Unending, token: &str) -> Result<(), String> {
+    let key = crate::state::cache_key(&api::Key::of::<Secret>(&subject.namespace, &subject.secret));
+    let entry = caches.of(Secret::KIND).and_then(|it| it.get(&key)).ok_or("the token's secret is gone")?;
+    let object = entry.decode().map_err(|it| it.to_string())?;
+    let secret = object.get::<Secret>().filter(|it| it.metadata.deletion_timestamp.is_none());
+    let kept = secret.and_then(|it| it.data.as_ref()?.get("token"));
+    if kept.is_none_or(|it| it.0 != token.as_bytes()) {
+        return Err("the token's secret holds another token".to_owned());
+    }
+    alive::<ServiceAccount>(caches, &subject.namespace, &subject.service_account)
 }
 
 fn alive<K: Resource>(caches: &Caches, namespace: &str, reference: &Reference) -> Result<(), String> {

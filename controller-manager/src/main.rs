@@ -27,6 +27,9 @@ struct Args {
     /// Key of that authority
     #[arg(long, value_name = "FILE", requires = "cluster_signing_cert_file")]
     cluster_signing_key_file: Option<PathBuf>,
+    /// Key that signs the tokens of service accounts that are kept in Secrets (ECDSA P-256, PKCS #8 PEM)
+    #[arg(long, value_name = "FILE")]
+    service_account_private_key_file: Option<PathBuf>,
     #[command(flatten)]
     log: LogArgs,
 }
@@ -50,7 +53,10 @@ async fn start(args: Args, tasks: Tasks) -> anyhow::Result<()> {
         (Some(certificate), Some(key)) => Some(Arc::new(pki::Authority::load(&certificate, &key)?)),
         _ => None,
     };
-    let config = Config { authority, root_ca: args.root_ca.map(read).transpose()? };
+    // These tokens name no issuer of their own.
+    let tokens = args.service_account_private_key_file.map(read).transpose()?;
+    let tokens = tokens.map(|it| pki::tokens::Signer::load("", &it)).transpose()?.map(Arc::new);
+    let config = Config { authority, tokens, root_ca: args.root_ca.map(read).transpose()? };
     let (metrics, ring) = (Registry::new(), Ring::new(REMEMBERED));
     controller_manager::run(config, client, Clock::system(), Random::system(), metrics, ring, tasks).await
 }

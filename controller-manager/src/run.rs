@@ -1,7 +1,7 @@
 //! Runs the controllers: the only part that knows a connection or a task.
 
 use crate::controllers::certificate::signing;
-use crate::controllers::{CONTROLLERS, root_ca};
+use crate::controllers::{CONTROLLERS, root_ca, tokens};
 use anyhow::Context;
 use api::{Key, ObjectMeta};
 use client::{Client, PatchType};
@@ -23,6 +23,8 @@ use std::time::Duration;
 pub struct Config {
     /// What signs the certificates that the signers of `kubernetes.io` grant. Without it, nobody does.
     pub authority: Option<Arc<Authority>>,
+    /// What signs the tokens of service accounts that are kept in Secrets. Without it, nobody fills those.
+    pub tokens: Option<Arc<pki::tokens::Signer>>,
     /// The certificate of the cluster's authority (PEM), which every namespace gets. Without it, whatever was
     /// published before stays.
     pub root_ca: Option<String>,
@@ -46,14 +48,20 @@ pub async fn run(
     }
     let authority = config.authority.map(|authority| Arc::new(Signer { authority, clock: clock.clone() }));
     let informers = Informers::new(client.clone(), tasks.clone(), random.fork());
-    let signs = |it: &&Registration| authority.is_some() || it.name != signing::NAME;
-    for registration in CONTROLLERS.iter().filter(signs) {
+    let tokens = config.tokens.map(|it| Arc::new(Issuer(it)));
+    let able = |it: &&Registration| match it.name {
+        signing::NAME => authority.is_some(),
+        tokens::NAME => tokens.is_some(),
+        _ => true,
+    };
+    for registration in CONTROLLERS.iter().filter(able) {
         let name = registration.name;
         let signer = authority.clone().map(|it| it as Arc<dyn runtime::executor::Authority>);
+        let issuer = tokens.clone().map(|it| it as Arc<dyn runtime::executor::Tokens>);
         let recorder = Recorder::start(client.clone(), name, "", clock.clone(), &tasks);
         let settings = Settings {
             informers: informers.clone(),
-            executor: Executor::new(client.clone(), recorder).signing_with(signer),
+            executor: Executor::new(client.clone(), recorder).signing_with(signer).issuing_with(issuer),
             clock: clock.clone(),
             metrics: metrics.clone(),
             ring: ring.clone(),
@@ -76,6 +84,20 @@ impl runtime::executor::Authority for Signer {
         let validity = Validity { now: self.clock.now(), lifetime };
         let usages = request.usages.as_deref().unwrap_or_default();
         self.authority.sign_csr(&asked, usages, validity).map_err(|it| daemon::chain(&it))
+    }
+}
+
+/// The cluster's signer of tokens, as the executor asks it.
+struct Issuer(Arc<pki::tokens::Signer>);
+
+impl runtime::executor::Tokens for Issuer {
+    fn token(&self, namespace: &str, account: &(String, String), secret: &str) -> Result<String, String> {
+        let subject = pki::tokens::Unending {
+            namespace: namespace.to_owned(),
+            service_account: pki::tokens::Reference::new(&account.0, &account.1),
+            secret: secret.to_owned(),
+        };
+        self.0.issue_unending(&subject).map_err(|it| daemon::chain(&it))
     }
 }
 

@@ -21,6 +21,7 @@ pub mod root_ca;
 mod service_account;
 mod taint_eviction;
 mod token_cleaner;
+pub mod tokens;
 mod ttl_after_finished;
 
 /// Every controller that the manager runs.
@@ -37,6 +38,7 @@ pub const CONTROLLERS: &[Registration] = &[
     Registration::of::<node_lifecycle::NodeController>(),
     Registration::of::<taint_eviction::TaintEvictionController>(),
     Registration::of::<service_account::ServiceAccountController>(),
+    Registration::of::<tokens::TokensController>(),
     Registration::of::<root_ca::RootCaController>(),
     Registration::of::<cluster_role::ClusterRoleController>(),
     Registration::of::<certificate::approving::ApprovingController>(),

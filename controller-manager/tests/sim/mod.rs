@@ -204,7 +204,10 @@ impl Cluster {
                 assert_ne!(kind, PatchType::Strategic, "the simulated server knows merge patches only");
                 self.store.patch(&key, below, &patch, now).map(|_| None)
             }
-            Action::CreateBelow { .. } | Action::Sign { .. } | Action::FirstAllowed(_) => {
+            Action::CreateBelow { .. }
+            | Action::Sign { .. }
+            | Action::IssueToken { .. }
+            | Action::FirstAllowed(_) => {
                 unimplemented!("no simulated controller does that")
             }
             Action::Delete { key, options } => match self.store.delete(&key, &options, now) {

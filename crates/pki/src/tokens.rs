@@ -7,6 +7,7 @@
 //! Upstream: "Managing Service Accounts", KEP-1205 (bound tokens), KEP-4193 (node binding and token ids).
 
 mod claims;
+mod legacy;
 
 use std::{collections::BTreeSet, path::Path, time::Duration};
 
@@ -21,6 +22,7 @@ use crate::{
     files::{self, Audience},
 };
 use claims::Claims;
+pub use legacy::Unending;
 
 const ALGORITHM: Algorithm = Algorithm::ES256;
 

@@ -12,6 +12,7 @@ use futures::future::{BoxFuture, join_all};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::authorization::v1::{SubjectAccessReview, SubjectAccessReviewSpec};
 use k8s_openapi::api::certificates::v1::{CertificateSigningRequest, CertificateSigningRequestSpec};
+use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::DeleteOptions;
 use serde_json::json;
 use std::sync::Arc;
@@ -31,10 +32,19 @@ pub struct Failure {
     pub source: Error,
 }
 
-/// Grants signing requests: the one action whose means are not the API. Whether to grant was decided by the plan.
+/// The entry of a Secret that holds a service account's token.
+const TOKEN: &str = "token";
+
+/// Grants signing requests. Its means are not the API's. Whether to grant was decided by the plan.
 pub trait Authority: Send + Sync {
     /// A certificate (PEM) for the request's subject, key and usages, valid for so long from now; or why there is none.
     fn sign(&self, request: &CertificateSigningRequestSpec, lifetime: Duration) -> Result<String, String>;
+}
+
+/// Makes tokens of service accounts that last as long as the Secrets that hold them.
+pub trait Tokens: Send + Sync {
+    /// A token of the account (name and UID) for the Secret of this name; or why there is none.
+    fn token(&self, namespace: &str, account: &(String, String), secret: &str) -> Result<String, String>;
 }
 
 /// Carries out plans with one identity.
@@ -43,17 +53,23 @@ pub struct Executor {
     client: Client,
     recorder: Recorder,
     authority: Option<Arc<dyn Authority>>,
+    tokens: Option<Arc<dyn Tokens>>,
 }
 
 impl Executor {
     /// Writes with this client and tells events to this recorder.
     pub fn new(client: Client, recorder: Recorder) -> Self {
-        Self { client, recorder, authority: None }
+        Self { client, recorder, authority: None, tokens: None }
     }
 
     /// The same, able to carry out [`Action::Sign`].
     pub fn signing_with(self, authority: Option<Arc<dyn Authority>>) -> Self {
         Self { authority, ..self }
+    }
+
+    /// The same, able to carry out [`Action::IssueToken`].
+    pub fn issuing_with(self, tokens: Option<Arc<dyn Tokens>>) -> Self {
+        Self { tokens, ..self }
     }
 
     /// Carries out actions in order. What was written comes back also when one failed.
@@ -100,6 +116,7 @@ impl Executor {
             }
             Action::Adopt { key, uid, owner_key, owner } => self.adopt(&key, &uid, &owner_key, owner).await,
             Action::Sign { request, lifetime } => self.sign(*request, lifetime).await,
+            Action::IssueToken { secret, account } => self.issue(*secret, &account).await,
             Action::Event(note) => {
                 self.recorder.record(note);
                 Ok(None)
@@ -124,6 +141,16 @@ impl Executor {
         let certificate = authority.sign(&request.spec, lifetime).map_err(refused)?;
         request.status.get_or_insert_default().certificate = Some(ByteString(certificate.into_bytes()));
         self.client.update_object(&request.into(), Some(Subresource::Status)).await.map(stored)
+    }
+
+    async fn issue(&self, mut secret: Secret, account: &(String, String)) -> Result<Option<Wrote>, Error> {
+        let refused = |why: String| Error::from(api::ApiError::internal(why));
+        let tokens = self.tokens.as_ref();
+        let tokens = tokens.ok_or_else(|| refused("there is no key to sign tokens with".to_owned()))?;
+        let (namespace, name) = (api::meta::namespace(&secret.metadata), api::meta::name(&secret.metadata));
+        let token = tokens.token(namespace, account, name).map_err(refused)?;
+        secret.data.get_or_insert_default().insert(TOKEN.to_owned(), ByteString(token.into_bytes()));
+        self.client.update_object(&secret.into(), None).await.map(stored)
     }
 
     fn first_allowed<'a>(

@@ -4,6 +4,7 @@ use api::{Key, Kind, Object, OwnerReference, Subresource};
 use client::PatchType;
 use k8s_openapi::api::authorization::v1::SubjectAccessReviewSpec;
 use k8s_openapi::api::certificates::v1::CertificateSigningRequest;
+use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::DeleteOptions;
 use serde_json::Value;
 use std::fmt;
@@ -88,6 +89,14 @@ pub enum Action {
         request: Box<CertificateSigningRequest>,
         /// How long the certificate shall be valid.
         lifetime: Duration,
+    },
+    /// Have the cluster's signer of tokens fill a Secret with a token of a service account, and write the Secret. Its
+    /// resourceVersion guards against filling another one than was seen.
+    IssueToken {
+        /// The Secret, with all but the token.
+        secret: Box<Secret>,
+        /// Name and UID of the service account.
+        account: (String, String),
     },
     /// Ask the server what somebody may do, and do what stands beside the first thing that they may. That they may none
     /// of it ends the plan, to be planned again: rights change.
@@ -237,6 +246,11 @@ impl fmt::Display for Action {
             Self::Event(note) => write!(f, "event {} {}: {}", note.kind.name(), note.reason, note.message),
             Self::Sign { request, .. } => {
                 write!(f, "sign {}", request.metadata.name.as_deref().unwrap_or_default())
+            }
+            Self::IssueToken { secret, account: (name, _) } => {
+                let (namespace, secret) =
+                    (api::meta::namespace(&secret.metadata), api::meta::name(&secret.metadata));
+                write!(f, "issue a token of {namespace}/{name} into {secret}")
             }
             Self::FirstAllowed(choices) => {
                 let lines: Vec<String> =

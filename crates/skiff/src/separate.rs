@@ -82,6 +82,7 @@ impl Supervisor {
             ["--root-ca".to_owned(), pki("ca.crt")],
             ["--cluster-signing-cert-file".to_owned(), pki("ca.crt")],
             ["--cluster-signing-key-file".to_owned(), pki("ca.key")],
+            ["--service-account-private-key-file".to_owned(), pki("service-accounts.key")],
         ];
         Ok([
             self.program("apiserver", "apiserver", apiserver)?,

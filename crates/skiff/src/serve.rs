@@ -91,12 +91,14 @@ impl Running {
         config.random = random.fork();
         config.metrics = metrics.clone();
         let (own, identities) = apiserver_material(&material, cluster)?;
+        let tokens = own.tokens.clone();
         let server = apiserver::start(config, own, tasks.clone()).await?;
         let client = |user: UserInfo| Client::new(server.connector(user));
         let shared = (clock.clone(), random.fork(), metrics.clone(), ring.clone());
         let trust = controller_manager::Config {
             root_ca: Some(material.ca_pem().to_owned()),
             authority: Some(material.authority().clone()),
+            tokens: Some(tokens),
         };
         let manager = client(UserInfo::kube_controller_manager());
         controller_manager::run(trust, manager, shared.0, shared.1, shared.2, shared.3, tasks.clone())

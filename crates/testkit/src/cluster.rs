@@ -28,6 +28,7 @@ pub struct Cluster {
     server: Server,
     admin: Client,
     authority: Arc<Authority>,
+    tokens: Arc<pki::tokens::Signer>,
     /// When it began, by the machine's own clock, which TLS goes by.
     began: Timestamp,
     clock: Clock,
@@ -81,11 +82,14 @@ impl Cluster {
         config.clock = clock.clone();
         config.random = random.fork();
         let metrics = config.metrics.clone();
-        let server = apiserver::start(config, material(&authority, began)?, tasks.clone()).await?;
+        let material = material(&authority, began)?;
+        let tokens = material.tokens.clone();
+        let server = apiserver::start(config, material, tasks.clone()).await?;
         let folder = tempfile::tempdir().context("failed to make a folder for the nodes")?;
         let admin = Client::new(server.connector(UserInfo::administrator("admin")));
         let nodes = BTreeMap::new();
-        let cluster = Self { server, admin, authority, began, clock, random, ring, tasks, nodes, folder };
+        let cluster =
+            Self { server, admin, authority, tokens, began, clock, random, ring, tasks, nodes, folder };
         cluster.run_controllers(metrics.clone()).await?;
         cluster.run_scheduler(metrics).await?;
         Ok(cluster)
@@ -95,6 +99,7 @@ impl Cluster {
         let config = controller_manager::Config {
             root_ca: Some(self.authority.cert_pem().to_owned()),
             authority: Some(self.authority.clone()),
+            tokens: Some(self.tokens.clone()),
         };
         let client = self.client_of(UserInfo::kube_controller_manager());
         let (clock, random) = (self.clock.clone(), self.random.fork());
