@@ -15,6 +15,7 @@ mod load;
 mod mutation_policies;
 mod node_restriction;
 mod objects;
+mod plugins;
 mod policies;
 mod rights;
 mod services;

@@ -5,17 +5,21 @@
 //! phases; they take time and connections, so the handlers ask them (`webhooks`). Quotas come last of all, right before
 //! the write ([`quota`]).
 
+mod claim_resize;
+mod default_class;
 mod definitions;
+mod in_use;
 mod limit_ranger;
 mod namespace;
+mod new_nodes;
 mod node_restriction;
 mod pod_security;
 mod priority;
 pub(crate) mod quota;
 mod rbac;
+mod runtime_class;
 mod service_account;
 mod signing;
-mod storage_class;
 mod tolerations;
 
 use crate::cache::entry::Entry;
@@ -184,14 +188,19 @@ const PLUGINS: &[&dyn Plugin] = &[
     &limit_ranger::LimitRanger,
     &service_account::ServiceAccounts,
     &node_restriction::NodeRestriction,
+    &new_nodes::NotReady,
     &pod_security::PodSecurity,
-    &tolerations::DefaultTolerations,
     &priority::Priority,
-    &storage_class::DefaultStorageClass,
+    &tolerations::DefaultTolerations,
+    &default_class::DefaultStorageClass,
+    &in_use::StorageInUse,
+    &claim_resize::ClaimResize,
+    &runtime_class::RuntimeClasses,
     &signing::Requester,
     &signing::Contents,
     &signing::Signers,
     &signing::Subjects,
+    &default_class::DefaultIngressClass,
     &rbac::Escalation,
     &definitions::Definitions,
     &quota::Recount,

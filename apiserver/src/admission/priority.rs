@@ -1,4 +1,4 @@
-//! A pod's priority class becomes a number.
+//! A pod's priority class becomes a number. Only one class is the default.
 
 use super::{Attempt, Plugin, View};
 use api::ApiError;
@@ -32,11 +32,33 @@ impl Plugin for Priority {
         }
         spec.priority = Some(value);
         let policy = class.as_ref().and_then(|it| it.preemption_policy.clone());
-        spec.preemption_policy.get_or_insert(policy.unwrap_or_else(|| "PreemptLowerPriority".to_owned()));
+        let policy = policy.unwrap_or_else(|| "PreemptLowerPriority".to_owned());
+        if let Some(own) = spec.preemption_policy.clone().filter(|it| *it != policy) {
+            let why = format!(
+                "the string value of PreemptionPolicy ({own}) must not be provided in pod spec; priority admission \
+                 controller computed {policy} from the given PriorityClass name"
+            );
+            return Err(attempt.forbidden(&why));
+        }
+        spec.preemption_policy = Some(policy);
         if let Some(class) = class {
             spec.priority_class_name = Some(meta::name(&class.metadata).to_owned());
         }
         Ok(())
+    }
+
+    fn validate(&self, attempt: &Attempt<'_>, view: &View<'_>) -> Result<(), ApiError> {
+        let class = attempt.object.as_ref().and_then(|it| it.get::<PriorityClass>());
+        if class.is_none_or(|it| it.global_default != Some(true)) {
+            return Ok(());
+        }
+        let other = default_class(view)?.map(|it| meta::name(&it.metadata).to_owned());
+        match other.filter(|it| *it != attempt.key.name) {
+            None => Ok(()),
+            Some(other) => Err(attempt.forbidden(&format!(
+                "PriorityClass {other} is already marked as default. Only one default can exist"
+            ))),
+        }
     }
 }
 

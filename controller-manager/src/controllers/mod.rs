@@ -19,6 +19,7 @@ mod replication_controller;
 mod resource_quota;
 pub mod root_ca;
 mod service_account;
+mod storage_protection;
 mod taint_eviction;
 mod token_cleaner;
 pub mod tokens;
@@ -46,4 +47,6 @@ pub const CONTROLLERS: &[Registration] = &[
     Registration::of::<certificate::cleaning::CleaningController>(),
     Registration::of::<token_cleaner::TokenCleaner>(),
     Registration::of::<resource_quota::ResourceQuotaController>(),
+    Registration::of::<storage_protection::ClaimProtection>(),
+    Registration::of::<storage_protection::VolumeProtection>(),
 ];

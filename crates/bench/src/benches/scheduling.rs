@@ -164,9 +164,11 @@ async fn prepare(client: &Client, nodes: usize) -> Result<()> {
     let account = json!({"metadata": {"name": "default", "namespace": NAMESPACE}});
     client.create(&serde_json::from_value::<ServiceAccount>(account)?).await?;
     let create = async |number| -> Result<()> {
-        let status = node(number)?.status;
+        let Node { status, spec, .. } = node(number)?;
         let created = client.create(&node(number)?).await?;
-        client.update_status(&Node { status, ..created }).await?;
+        // No controller is there to take the taint of new nodes away.
+        let open = client.update(&Node { spec, ..created }).await?;
+        client.update_status(&Node { status, ..open }).await?;
         Ok(())
     };
     stream::iter(0..nodes).map(Ok).try_for_each_concurrent(SUBMITTERS, create).await
