@@ -11,6 +11,7 @@ use api::resources::Row;
 use api::{ApiError, Kind, Object, Resource};
 use needs::{Needs, Refusal};
 use std::collections::{BTreeSet, HashMap};
+use std::fmt;
 use std::net::Ipv4Addr;
 use std::sync::Mutex;
 
@@ -19,6 +20,14 @@ use std::sync::Mutex;
 pub(crate) struct Range {
     first: u32,
     size: u32,
+    /// Of the prefix, as it was given: of large ranges only a part is used.
+    bits: u32,
+}
+
+impl fmt::Display for Range {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address(0), self.bits)
+    }
 }
 
 impl Range {
@@ -30,7 +39,7 @@ impl Range {
             return None;
         }
         let size = 1_u32 << (32 - bits);
-        Some(Self { first: address & !(size - 1), size: size.min(1 << 16) })
+        Some(Self { first: address & !(size - 1), size: size.min(1 << 16), bits })
     }
 
     /// The address at this place of the range.
@@ -160,6 +169,21 @@ impl Allocators {
         if service.is_some() {
             held.by_service.insert(key.to_owned(), claim);
         }
+    }
+
+    /// Where addresses are taken from.
+    pub(crate) fn range(&self) -> Range {
+        self.range
+    }
+
+    /// Each address that is held, and the key (`namespace/name`) of the service that holds it.
+    pub(crate) fn given(&self) -> Vec<(Ipv4Addr, String)> {
+        let held = self.lock();
+        let addresses = |(key, claim): (&String, &Claim)| {
+            let distinct: BTreeSet<u32> = claim.addresses.iter().copied().collect();
+            distinct.into_iter().map(|it| (Ipv4Addr::from(it), key.clone())).collect::<Vec<_>>()
+        };
+        held.by_service.iter().flat_map(addresses).collect()
     }
 
     /// For writes that need nothing.

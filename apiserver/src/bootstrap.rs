@@ -4,6 +4,8 @@
 //! Start at [`bootstrap`]. Objects are created through the handlers' own code, as the API server's identity; what is there
 //! already is left as it is, but for default roles, which get the rules they lack.
 
+mod itself;
+
 use crate::handlers::change::{self, Part, Target};
 use crate::handlers::create::{self, Request};
 use crate::kept;
@@ -12,15 +14,12 @@ use crate::ownership::Manager;
 use crate::server::Error;
 use crate::state::{State, cache_key};
 use access::UserInfo;
-use api::k8s::api::core::v1::{
-    EndpointAddress, EndpointPort, EndpointSubset, Endpoints, Namespace, Service, ServicePort, ServiceSpec,
-};
+use api::k8s::api::core::v1::Namespace;
 use api::k8s::api::rbac::v1::ClusterRoleBinding;
 use api::k8s::api::scheduling::v1::PriorityClass;
-use api::k8s::apimachinery::pkg::util::intstr::IntOrString;
-use api::{ApiError, Key, Object, ObjectMeta, Resource};
+use api::{ApiError, Key, Object, Resource};
 use futures::future::try_join_all;
-use std::net::{Ipv4Addr, SocketAddr};
+pub(crate) use itself::Itself;
 
 const NAMESPACES: &[&str] = &["default", "kube-system", "kube-public", "kube-node-lease"];
 const PRIORITIES: &[(&str, i32, &str)] = &[
@@ -35,14 +34,8 @@ const PRIORITIES: &[(&str, i32, &str)] = &[
         "Used for system critical pods that must not be moved from their current node.",
     ),
 ];
-const HTTPS_PORT: i32 = 443;
-
 /// Creates what is missing.
-pub(crate) async fn bootstrap(
-    state: &State,
-    first: Ipv4Addr,
-    advertise: Option<SocketAddr>,
-) -> Result<(), Error> {
+pub(crate) async fn bootstrap(state: &State, itself: &Itself<'_>) -> Result<(), Error> {
     let namespaces = NAMESPACES.iter().map(|name| named::<Namespace>(name).into());
     ensure_all(state, namespaces.collect()).await?;
     let mut objects = access::bootstrap::objects();
@@ -51,12 +44,11 @@ pub(crate) async fn bootstrap(
     objects.extend(PRIORITIES.iter().map(|it| priority_class(it).into()));
     objects.extend(kept::wanted(state));
     ensure_all(state, objects).await?;
-    ensure_all(state, vec![kubernetes_service(first, advertise).into()]).await?;
-    // Endpoints may not be loopback addresses: nobody but this machine could use them.
-    match advertise.filter(|it| !it.ip().is_loopback()) {
-        Some(address) => publish(state, address).await.map_err(Error::Bootstrap),
-        None => Ok(()),
+    ensure_all(state, vec![itself.service()]).await?;
+    for object in itself.changing() {
+        put(state, object).await.map_err(Error::Bootstrap)?;
     }
+    Ok(())
 }
 
 async fn ensure_all(state: &State, objects: Vec<Object>) -> Result<(), Error> {
@@ -90,6 +82,15 @@ pub(crate) async fn create(state: &State, key: &Key, object: Object) -> Result<(
     create::create_object(state, &request, object, &Notes::default()).await.map(drop)
 }
 
+/// Creates an object, or makes the one that is there like it.
+async fn put(state: &State, object: Object) -> Result<(), ApiError> {
+    let key = object.key();
+    match create(state, &key, object.clone()).await {
+        Err(error) if error.is_already_exists() => replace(state, &key, &object).await,
+        result => result,
+    }
+}
+
 async fn replace(state: &State, key: &Key, object: &Object) -> Result<(), ApiError> {
     let user = UserInfo::api_server();
     let manager = Manager::server();
@@ -117,60 +118,5 @@ fn priority_class((name, value, description): &(&str, i32, &str)) -> PriorityCla
         description: Some((*description).to_owned()),
         preemption_policy: Some("PreemptLowerPriority".to_owned()),
         ..named(name)
-    }
-}
-
-fn kubernetes_meta() -> ObjectMeta {
-    let mut meta = ObjectMeta {
-        name: Some("kubernetes".to_owned()),
-        namespace: Some("default".to_owned()),
-        ..ObjectMeta::default()
-    };
-    api::meta::set_label(&mut meta, "component", "apiserver");
-    api::meta::set_label(&mut meta, "provider", "kubernetes");
-    meta
-}
-
-/// How pods find the API server: the first address of the service range.
-fn kubernetes_service(first: Ipv4Addr, advertise: Option<SocketAddr>) -> Service {
-    let target = advertise.map_or(HTTPS_PORT, |it| i32::from(it.port()));
-    let port = ServicePort {
-        name: Some("https".to_owned()),
-        port: HTTPS_PORT,
-        target_port: Some(IntOrString::Int(target)),
-        protocol: Some("TCP".to_owned()),
-        ..ServicePort::default()
-    };
-    Service {
-        metadata: kubernetes_meta(),
-        spec: Some(ServiceSpec {
-            cluster_ip: Some(first.to_string()),
-            cluster_ips: Some(vec![first.to_string()]),
-            ports: Some(vec![port]),
-            type_: Some("ClusterIP".to_owned()),
-            ..ServiceSpec::default()
-        }),
-        ..Service::default()
-    }
-}
-
-/// Says where the API server listens; it may be somewhere else than at the last start.
-async fn publish(state: &State, address: SocketAddr) -> Result<(), ApiError> {
-    let port = EndpointPort {
-        name: Some("https".to_owned()),
-        port: i32::from(address.port()),
-        protocol: Some("TCP".to_owned()),
-        ..EndpointPort::default()
-    };
-    let subset = EndpointSubset {
-        addresses: Some(vec![EndpointAddress { ip: address.ip().to_string(), ..EndpointAddress::default() }]),
-        ports: Some(vec![port]),
-        ..EndpointSubset::default()
-    };
-    let endpoints: Object = Endpoints { metadata: kubernetes_meta(), subsets: Some(vec![subset]) }.into();
-    let key = endpoints.key();
-    match create(state, &key, endpoints.clone()).await {
-        Err(error) if error.is_already_exists() => replace(state, &key, &endpoints).await,
-        result => result,
     }
 }

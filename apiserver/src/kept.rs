@@ -1,12 +1,14 @@
-//! Objects about the server itself: an APIService for each group version that it serves, and the flow schemas and priority
-//! levels that every cluster has. Start at [`run`].
+//! Objects about the server itself: an APIService for each group version that it serves, the flow schemas and priority
+//! levels that every cluster has, and the range of service addresses. Start at [`run`].
 //!
 //! They are written when the server starts, with their status. From then on this follows them, and the definitions of
 //! custom kinds: what is missing is made, what is no longer served goes, and the status of each says what is true. It is
 //! what upstream's autoregistration, its availability controller and its flow controller (KEP-1040) do, as far as there
 //! is something behind it: nobody asks the services of other API servers, and nobody reads flow schemas.
 
+pub(crate) mod addresses;
 mod flow;
+mod range;
 mod service;
 
 use crate::bootstrap;
@@ -19,12 +21,13 @@ use crate::ownership::Manager;
 use crate::state::State;
 use access::UserInfo;
 use api::k8s::api::flowcontrol::v1::{FlowSchema, PriorityLevelConfiguration};
+use api::k8s::api::networking::v1::ServiceCIDR;
 use api::k8s::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use api::k8s::apimachinery::pkg::apis::meta::v1::DeleteOptions;
 use api::k8s::kube_aggregator::pkg::apis::apiregistration::v1::APIService;
 use api::{ApiError, Key, Kind, Object, Resource, Time};
 use daemon::{Tasks, clock};
-use futures::future::{FutureExt, select_all};
+use futures::future::{BoxFuture, FutureExt, select_all};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,7 +37,8 @@ use tokio::sync::watch;
 const RETRY: Duration = Duration::from_millis(500);
 
 /// The kinds whose objects are made here.
-const MADE: [Kind; 3] = [PriorityLevelConfiguration::KIND, FlowSchema::KIND, APIService::KIND];
+const MADE: [Kind; 4] =
+    [PriorityLevelConfiguration::KIND, FlowSchema::KIND, APIService::KIND, ServiceCIDR::KIND];
 
 /// What the statuses depend on.
 struct View {
@@ -48,19 +52,30 @@ pub(crate) fn wanted(state: &State) -> Vec<Object> {
     let mut objects: Vec<Object> = flow::levels().into_iter().map(Object::from).collect();
     objects.extend(flow::schemas().into_iter().map(Object::from));
     objects.extend(service::of(&state.catalogue.now().discovery).into_iter().map(Object::from));
+    objects.push(range::of(&state.allocators.range().to_string()).into());
     let told = |object: Object| with_status(&object, &view).unwrap_or(object);
     objects.into_iter().map(told).collect()
 }
 
 /// Follows them until the tasks are told to stop.
 pub(crate) async fn run(state: Arc<State>, tasks: Tasks) {
-    let kinds = MADE.into_iter().chain([CustomResourceDefinition::KIND]);
-    let mut changes: Vec<watch::Receiver<u64>> =
-        kinds.filter_map(|it| state.caches.of(it)).map(|it| it.subscribe()).collect();
+    let kinds: Vec<Kind> = MADE.into_iter().chain([CustomResourceDefinition::KIND]).collect();
+    follow(&state, &tasks, &kinds, |it| settle(it).boxed()).await;
+}
+
+/// Settles now, and whenever an object of these kinds has changed, until the tasks are told to stop.
+async fn follow(
+    state: &State,
+    tasks: &Tasks,
+    kinds: &[Kind],
+    settle: impl Fn(&State) -> BoxFuture<'_, Result<(), ApiError>>,
+) {
+    let kinds = kinds.iter().filter_map(|it| state.caches.of(*it));
+    let mut changes: Vec<watch::Receiver<u64>> = kinds.map(|it| it.subscribe()).collect();
     let token = tasks.token();
     while !token.is_cancelled() {
         changes.iter_mut().for_each(watch::Receiver::mark_unchanged);
-        let settled = settle(&state).await;
+        let settled = settle(state).await;
         if let Err(error) = &settled {
             tracing::warn!(%error, "failed to write what the server says of itself");
         }
@@ -114,6 +129,9 @@ fn now(state: &State) -> Time {
 fn with_status(object: &Object, view: &View) -> Option<Object> {
     if let Some(service) = object.get::<APIService>() {
         return service::with_status(service, &view.now).map(Object::from);
+    }
+    if let Some(range) = object.get::<ServiceCIDR>() {
+        return range::with_status(range, &view.now).map(Object::from);
     }
     let schema = object.get::<FlowSchema>()?;
     flow::with_status(schema, &view.levels, &view.now).map(Object::from)

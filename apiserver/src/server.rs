@@ -7,7 +7,7 @@ use crate::allocate::{Allocators, Range};
 use crate::audit::{Audit, AuditError};
 use crate::authn::Identity;
 use crate::body::room::Room;
-use crate::bootstrap;
+use crate::bootstrap::{self, Itself};
 use crate::cache::Caches;
 use crate::catalogue::Catalogue;
 use crate::config::{Config, Material, Storage};
@@ -86,12 +86,14 @@ pub async fn start(config: Config, material: Material, tasks: Tasks) -> Result<S
     let front = Front::new(state.clone());
     let (listeners, addresses) = https::bind(&config.listen).await?;
     let advertise = config.advertise.or_else(|| addresses.first().copied());
-    bootstrap::bootstrap(&state, range.address(1), advertise).await?;
+    let itself = Itself { first: range.address(1), advertise, ca_pem: &material.ca_pem };
+    bootstrap::bootstrap(&state, &itself).await?;
     https::serve(&front, &material, listeners, &tasks)?;
     tasks.spawn("store snapshots", housekeeping::snapshots(state.clone(), tasks.clone()));
     tasks.spawn("event expiry", housekeeping::events(state.clone(), tasks.clone()));
     tasks.spawn("custom resource definitions", custom::controller::run(state.clone(), tasks.clone()));
-    tasks.spawn("objects about the server", kept::run(state, tasks.clone()));
+    tasks.spawn("objects about the server", kept::run(state.clone(), tasks.clone()));
+    tasks.spawn("addresses of services", kept::addresses::run(state, tasks.clone()));
     Ok(Server { front, addresses: addresses.into() })
 }
 

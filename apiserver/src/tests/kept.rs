@@ -159,3 +159,26 @@ async fn claims_and_slices_are_stored() {
     let listed = rows(&rig, &format!("{group}/resourceslices?fieldSelector=spec.nodeName%3Done")).await;
     assert_eq!(listed[0][..4], [json!("a"), json!("one"), json!("gpu.example.com"), json!("one")]);
 }
+
+#[tokio::test]
+async fn every_cluster_knows_its_server_its_range_and_whom_it_trusts() {
+    let rig = super::rig_with(|it| it.advertise = Some("10.0.0.1:6443".parse().unwrap())).await;
+    let map = "/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication";
+    let map = rig.ok("GET", map, &Value::Null).await;
+    assert_eq!(map["data"], json!({ "client-ca-file": rig.ca_pem }));
+    let slice = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes";
+    let slice = rig.ok("GET", slice, &Value::Null).await;
+    assert_eq!(slice["endpoints"], json!([{ "addresses": ["10.0.0.1"], "conditions": { "ready": true } }]));
+    assert_eq!(slice["ports"], json!([{ "name": "https", "port": 6443, "protocol": "TCP" }]));
+    assert_eq!(slice["metadata"]["labels"], json!({ "kubernetes.io/service-name": "kubernetes" }));
+    let ranges = "/apis/networking.k8s.io/v1/servicecidrs";
+    wait_for(&rig, ranges, "kubernetes", Some(&["10.96.0.0/16"])).await;
+    for _ in 0..500 {
+        let range = rig.ok("GET", &format!("{ranges}/kubernetes"), &Value::Null).await;
+        if range["status"]["conditions"][0]["status"] == "True" {
+            return;
+        }
+        clock::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("the range is never ready");
+}

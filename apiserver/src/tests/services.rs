@@ -103,3 +103,30 @@ async fn a_health_check_port_belongs_to_balancers_that_keep_traffic_local() {
     let why = rig.refused(422, "POST", SERVICES, &other).await;
     assert!(why.contains("provided port is already allocated"), "{why}");
 }
+
+#[tokio::test]
+async fn it_can_be_looked_up_whose_an_address_is() {
+    let rig = rig().await;
+    let uri = |address: &str| format!("/apis/networking.k8s.io/v1/ipaddresses/{address}");
+    let found = |status: u16, address: String| {
+        let rig = &rig;
+        async move {
+            for _ in 0..500 {
+                let answer = rig.send("GET", &uri(&address), &Value::Null).await;
+                if answer.status.as_u16() == status {
+                    return answer.json();
+                }
+                daemon::clock::sleep(std::time::Duration::from_millis(10)).await;
+            }
+            panic!("{address} is never {status}");
+        }
+    };
+    found(200, "10.96.0.1".to_owned()).await;
+    let made = made(&rig, &json!({ "ports": [{ "port": 80 }] })).await;
+    let address = made["spec"]["clusterIP"].as_str().unwrap().to_owned();
+    let object = found(200, address.clone()).await;
+    let parent = json!({ "resource": "services", "namespace": "default", "name": "web" });
+    assert_eq!(object["spec"]["parentRef"], parent);
+    rig.ok("DELETE", &format!("{SERVICES}/web"), &Value::Null).await;
+    found(404, address).await;
+}
