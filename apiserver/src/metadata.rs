@@ -71,9 +71,8 @@ pub(crate) fn check_name(name: &str, on_url: &str) -> Result<(), ApiError> {
     Err(ApiError::bad_request(message))
 }
 
-/// Checks that a changed object is still the one that the URL names, at the version that the client has seen.
-pub(crate) fn check_identity(key: &Key, new: &Object, old: &Object) -> Result<(), ApiError> {
-    let (meta, row) = (new.meta(), key.kind.row());
+/// Checks that what is sent is for the object that the URL names.
+pub(crate) fn check_place(key: &Key, meta: &ObjectMeta) -> Result<(), ApiError> {
     let name = meta.name.as_deref().unwrap_or_default();
     if name.is_empty() {
         let message = format!(
@@ -84,9 +83,16 @@ pub(crate) fn check_identity(key: &Key, new: &Object, old: &Object) -> Result<()
     }
     check_name(name, &key.name)?;
     let namespace = meta.namespace.as_deref().unwrap_or_default();
-    if row.namespaced() && !namespace.is_empty() && namespace != key.namespace {
+    if key.kind.row().namespaced() && !namespace.is_empty() && namespace != key.namespace {
         return Err(elsewhere());
     }
+    Ok(())
+}
+
+/// Checks that a changed object is still the one that the URL names, at the version that the client has seen.
+pub(crate) fn check_identity(key: &Key, new: &Object, old: &Object) -> Result<(), ApiError> {
+    let (meta, row) = (new.meta(), key.kind.row());
+    check_place(key, meta)?;
     let (uid, own) = (meta.uid.as_deref().unwrap_or_default(), api::owner::uid(old));
     if !uid.is_empty() && uid != own {
         let detail = format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {own}");

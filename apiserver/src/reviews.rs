@@ -31,6 +31,7 @@ pub(crate) async fn create(state: &State, call: &mut Call) -> Answer {
     if !webhooks::are_idle(state) {
         object = admit(state, call, &object, options.dry_run).await?;
     }
+    check(&object)?;
     let row = call.kind.row();
     answer(state, call, &mut object).map_err(|errors| ApiError::invalid(row, "", &errors))?;
     respond::json(StatusCode::CREATED, form, object.to_json().into())
@@ -50,6 +51,18 @@ async fn admit(state: &State, call: &mut Call, object: &Object, dry_run: bool) -
     };
     let body = webhooks::posted(state, facts, object.to_value(), &call.notes).await?;
     call.kind.decode_value(body).map_err(ApiError::internal)
+}
+
+/// Questions that ask nothing.
+fn check(object: &Object) -> Result<(), ApiError> {
+    let rules = object.get::<SelfSubjectRulesReview>();
+    if rules.is_some_and(|it| it.spec.namespace.as_deref().unwrap_or_default().is_empty()) {
+        return Err(ApiError::bad_request("no namespace on request"));
+    }
+    if object.get::<TokenReview>().is_some_and(|it| it.spec.token.is_empty()) {
+        return Err(ApiError::bad_request("token is required for TokenReview in authentication"));
+    }
+    Ok(())
 }
 
 fn answer(state: &State, call: &Call, object: &mut Object) -> Result<(), Errors> {

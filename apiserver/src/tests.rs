@@ -12,6 +12,7 @@ mod identity;
 mod kept;
 mod lists;
 mod load;
+mod mismatches;
 mod mutation_policies;
 mod node_restriction;
 mod objects;

@@ -33,11 +33,7 @@ pub(crate) async fn bind(state: &State, call: &mut Call) -> Answer {
     if name != key.name {
         return Err(ApiError::bad_request("name in URL does not match name in Binding object"));
     }
-    if binding.target.name.as_deref().unwrap_or_default().is_empty() {
-        let path = api::field::Path::new("target").child("name");
-        let error = api::field::Error::required(&path, "");
-        return Err(ApiError::invalid(Binding::KIND.row(), &name, &[error]));
-    }
+    check_target(&binding)?;
     let facts = posted(call, Pod::KIND, &key.name, Subresource::Binding, options.dry_run);
     let binding = webhooks::posted(state, facts, binding, &call.notes).await?;
     let server = UserInfo::api_server();
@@ -55,6 +51,26 @@ pub(crate) async fn bind(state: &State, call: &mut Call) -> Answer {
     change::change(state, &target, &mut edit, &call.notes).await?;
     let created = Status { status: Some("Success".to_owned()), code: Some(201), ..Status::default() };
     respond::value(StatusCode::CREATED, Form::JSON, &created)
+}
+
+/// Only nodes take pods. Upstream tells this in an error without a reason.
+fn check_target(binding: &Binding) -> Result<(), ApiError> {
+    let path = api::field::Path::new("target");
+    let kind = binding.target.kind.as_deref().unwrap_or_default();
+    let mut errors = Vec::new();
+    if !matches!(kind, "" | "Node") {
+        // Not sorted, unlike such lists elsewhere.
+        let known = r#"supported values: "Node", "<empty>""#;
+        errors.push(format!("{}: Unsupported value: {kind:?}: {known}", path.child("kind")));
+    }
+    if binding.target.name.as_deref().unwrap_or_default().is_empty() {
+        errors.push(api::field::Error::required(&path.child("name"), "").to_string());
+    }
+    match errors.as_slice() {
+        [] => Ok(()),
+        [one] => Err(ApiError::new(500, "", one.as_str())),
+        all => Err(ApiError::new(500, "", format!("[{}]", all.join(", ")))),
+    }
 }
 
 /// What is posted to a subresource of a pod, as webhooks and policies know it. What comes of it is then the server's doing.
@@ -118,6 +134,7 @@ fn set_scheduled(pod: &mut Pod, now: jiff::Timestamp) {
 pub(crate) async fn evict(state: &State, call: &mut Call) -> Answer {
     let options = WriteOptions::of(call.path.verb, &call.query)?;
     let eviction: Eviction = call.content().await?.plain()?;
+    check_eviction(&call.key, &eviction)?;
     let facts = posted(call, call.kind, &call.key.name, Subresource::Eviction, options.dry_run);
     let eviction = webhooks::posted(state, facts, eviction, &call.notes).await?;
     let mut delete = eviction.delete_options.unwrap_or_default();
@@ -137,6 +154,14 @@ pub(crate) async fn evict(state: &State, call: &mut Call) -> Answer {
             respond::value(StatusCode::CREATED, Form::JSON, &created)
         }
     }
+}
+
+/// Whoever evicts says twice which pod, so that none goes by mistake.
+fn check_eviction(key: &Key, eviction: &Eviction) -> Result<(), ApiError> {
+    if eviction.metadata.name.as_deref().unwrap_or_default() != key.name {
+        return Err(ApiError::bad_request("name in URL does not match name in Eviction object"));
+    }
+    crate::metadata::check_place(key, &eviction.metadata)
 }
 
 /// Writes into the pod why it goes, for whoever counts its failure.
@@ -253,6 +278,7 @@ fn budgets_of(state: &State, namespace: &str, pod: &Pod) -> Result<Vec<Arc<Objec
 pub(crate) async fn finalize(state: &State, call: &mut Call) -> Answer {
     let options = WriteOptions::of(call.path.verb, &call.query)?;
     let wanted: Namespace = call.content().await?.plain()?;
+    crate::metadata::check_place(&call.key, &wanted.metadata)?;
     let edit = |object: &Present| {
         let mut changed = object.copy();
         if let Some(namespace) = changed.get_mut::<Namespace>() {

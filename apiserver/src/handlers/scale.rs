@@ -7,6 +7,7 @@ use super::patch::{APPLY, Patch};
 use super::present::Present;
 use crate::body;
 use crate::cache::entry::Entry;
+use crate::metadata;
 use crate::options::WriteOptions;
 use crate::ownership::Writing;
 use crate::request::Verb;
@@ -52,7 +53,11 @@ impl Wanted {
                 Applied::of(call, &bytes).map(Self::Applied)
             }
             Verb::Patch => Patch::read(call).await.map(Self::Patched),
-            _ => call.content().await?.plain().map(|it| Self::Whole(Box::new(it))),
+            _ => {
+                let scale: Scale = call.content().await?.plain()?;
+                metadata::check_place(&call.key, &scale.metadata)?;
+                Ok(Self::Whole(Box::new(scale)))
+            }
         }
     }
 

@@ -30,6 +30,7 @@ pub(crate) async fn request(state: &State, call: &mut Call) -> Answer {
     let options = WriteOptions::of(call.path.verb, &call.query)?;
     let form = call.form()?;
     let mut request: TokenRequest = call.content().await?.plain()?;
+    check_place(&call.key, &request)?;
     request = admit(state, call, request, options.dry_run).await?;
     let account = state.current(&call.key).await?.object().map_err(ApiError::internal)?;
     let spec = request.spec.get_or_insert_default();
@@ -61,6 +62,26 @@ pub(crate) async fn request(state: &State, call: &mut Call) -> Answer {
     respond::value(StatusCode::CREATED, form, &request)
 }
 
+/// A request that names its account names the one that is asked.
+fn check_place(key: &Key, request: &TokenRequest) -> Result<(), ApiError> {
+    let meta = &request.metadata;
+    let rows = [
+        ("name", &meta.name, &key.name, "must match the service account name if specified"),
+        (
+            "namespace",
+            &meta.namespace,
+            &key.namespace,
+            "must match the service account namespace if specified",
+        ),
+    ];
+    for (field, given, own, why) in rows {
+        if let Some(given) = given.as_deref().filter(|it| !it.is_empty() && it != own) {
+            return Err(invalid(&key.name, &Error::invalid(&Path::new("metadata").child(field), given, why)));
+        }
+    }
+    Ok(())
+}
+
 /// The request as webhooks leave it.
 async fn admit(
     state: &State,
@@ -89,13 +110,16 @@ fn check_lifetime(name: &str, seconds: i64) -> Result<(), ApiError> {
         MOST_SECONDS.. => "may not specify a duration larger than 2^32 seconds",
         _ => return Ok(()),
     };
-    let error = Error::invalid(&path, seconds, why);
+    Err(invalid(name, &Error::invalid(&path, seconds, why)))
+}
+
+fn invalid(name: &str, error: &Error) -> ApiError {
     let message = format!("TokenRequest.authentication.k8s.io {name:?} is invalid: {error}");
-    Err(ApiError::new(422, api::status::reason::INVALID, message).with_cause(
+    ApiError::new(422, api::status::reason::INVALID, message).with_cause(
         error.kind.reason(),
         &error.field,
         &error.message(),
-    ))
+    )
 }
 
 fn grant(state: &State, subject: Subject, audiences: Vec<String>, seconds: i64) -> Grant {
