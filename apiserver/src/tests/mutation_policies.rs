@@ -172,3 +172,38 @@ async fn what_does_not_compile_is_refused() {
     let none = policy("p", &json!({ "mutations": [] }));
     rig.refused(422, "POST", &format!("{GROUP}/mutatingadmissionpolicies"), &none).await;
 }
+
+/// The example of upstream's page on these policies, in both of its forms.
+#[tokio::test]
+async fn a_sidecar_is_added_to_pods_that_have_none() {
+    let applied = configuration(
+        "Object{spec: Object.spec{initContainers: [Object.spec.initContainers{name: 'mesh-proxy', \
+         image: 'mesh/proxy:v1.0.0', args: ['proxy', 'sidecar'], restartPolicy: 'Always'}]}}",
+    );
+    let patched = json_patch(
+        "[JSONPatch{op: 'add', path: '/spec/initContainers/-', value: Object.spec.initContainers{\
+         name: 'mesh-proxy', image: 'mesh/proxy:v1.0.0', args: ['proxy', 'sidecar'], restartPolicy: 'Always'}}, \
+         JSONPatch{op: 'add', path: '/metadata/labels/' + jsonpatch.escapeKey('example.com/mesh'), value: 'yes'}]",
+    );
+    for mutation in [applied, patched] {
+        let rig = rig().await;
+        let rules = json!([{ "apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"] }]);
+        let condition = r#"!object.spec.initContainers.exists(ic, ic.name == "mesh-proxy")"#;
+        let spec = json!({
+            "matchConstraints": { "resourceRules": rules },
+            "matchConditions": [{ "name": "does-not-already-have-sidecar", "expression": condition }],
+            "failurePolicy": "Fail", "reinvocationPolicy": "IfNeeded", "mutations": [mutation],
+        });
+        bind(&rig, "sidecar-policy.example.com", &spec, &json!({})).await;
+        let mut own = pod("a");
+        own["metadata"]["labels"] = json!({ "app": "a" });
+        own["spec"]["initContainers"] = json!([{ "name": "first", "image": "x:1" }]);
+        let made = rig.ok("POST", "/api/v1/namespaces/default/pods", &own).await;
+        let containers = made["spec"]["initContainers"].as_array().unwrap();
+        let mut names: Vec<&str> = containers.iter().filter_map(|it| it["name"].as_str()).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["first", "mesh-proxy"]);
+        let sidecar = containers.iter().find(|it| it["name"] == "mesh-proxy").unwrap();
+        assert_eq!((&sidecar["restartPolicy"], &sidecar["args"][1]), (&json!("Always"), &json!("sidecar")));
+    }
+}
