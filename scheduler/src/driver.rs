@@ -285,7 +285,7 @@ impl State {
     /// A pod without a node: ours, and ready to be placed?
     fn wanting(&mut self, pod: PodInfo, scheduler: &str) {
         let spec = pod.spec();
-        let gated = spec.scheduling_gates.as_ref().is_some_and(|it| !it.is_empty());
+        let gated = api::pod::is_gated(spec);
         let ours = spec.scheduler_name.as_deref().unwrap_or("default-scheduler") == scheduler;
         let key = pod.key.clone();
         if !ours || gated || pod.pod.meta().deletion_timestamp.is_some() {

@@ -105,7 +105,7 @@ fn bound(object: &Object, binding: &Binding, key: &Key, now: jiff::Timestamp) ->
     if let Some(node) = spec.node_name.as_deref().filter(|it| !it.is_empty()) {
         return refused(&format!("pod {} is already assigned to node {node:?}", key.name));
     }
-    if spec.scheduling_gates.as_ref().is_some_and(|it| !it.is_empty()) {
+    if api::pod::is_gated(spec) {
         return refused(&format!("pod {} has non-empty .spec.schedulingGates", key.name));
     }
     spec.node_name.clone_from(&binding.target.name);

@@ -175,6 +175,42 @@ async fn a_pod_gets_its_node_once() {
 }
 
 #[tokio::test]
+async fn a_gated_pod_waits_for_its_gates() {
+    let rig = rig().await;
+    let mut wanted = pod("a");
+    wanted["spec"]["schedulingGates"] = json!([{ "name": "x.io/hold" }]);
+    let made = rig.ok("POST", PODS, &wanted).await;
+    let condition = &made["status"]["conditions"][0];
+    assert_eq!((&condition["type"], &condition["status"]), (&json!("PodScheduled"), &json!("False")));
+    assert_eq!(condition["reason"], "SchedulingGated");
+    let (one, table) = (format!("{PODS}/a"), ("accept", "application/json;as=Table;v=v1;g=meta.k8s.io"));
+    let shown = send(&rig.admin, "GET", &one, &[table], "").await.json();
+    assert_eq!(shown["rows"][0]["cells"][2], "SchedulingGated");
+    let binding = json!({ "metadata": { "name": "a" }, "target": { "kind": "Node", "name": "n" } });
+    rig.refused(409, "POST", &format!("{one}/binding"), &binding).await;
+    rig.merge(&one, &json!({ "spec": { "schedulingGates": null } })).await;
+    rig.ok("POST", &format!("{one}/binding"), &binding).await;
+    let bound = rig.ok("GET", &one, &Value::Null).await;
+    assert_eq!(bound["status"]["conditions"].as_array().map(Vec::len), Some(1), "{bound}");
+    assert_eq!(bound["status"]["conditions"][0]["status"], "True");
+}
+
+#[tokio::test]
+async fn who_writes_the_status_of_a_pod_may_write_its_labels() {
+    let rig = rig().await;
+    rig.ok("POST", PODS, &pod("a")).await;
+    let patch = json!({
+        "metadata": { "labels": { "a": "b" }, "annotations": { "c": "d" },
+            "ownerReferences": [{ "apiVersion": "v1", "kind": "Node", "name": "n", "uid": "u" }] },
+        "status": { "message": "x" },
+    });
+    let changed = rig.merge(&format!("{PODS}/a/status"), &patch).await.json();
+    assert_eq!(changed["metadata"]["labels"], json!({ "a": "b" }));
+    assert_eq!(changed["metadata"]["annotations"], json!({ "c": "d" }));
+    assert_eq!(changed["metadata"]["ownerReferences"], Value::Null);
+}
+
+#[tokio::test]
 async fn a_bound_pod_goes_gracefully() {
     let rig = rig().await;
     let mut wanted = pod("a");

@@ -37,6 +37,11 @@ pub fn limits(spec: &PodSpec) -> Amounts {
     total
 }
 
+/// Whether somebody holds the pod back from being scheduled (KEP-3521).
+pub fn is_gated(spec: &PodSpec) -> bool {
+    spec.scheduling_gates.as_ref().is_some_and(|it| !it.is_empty())
+}
+
 /// What one container requests.
 pub fn container_requests(container: &Container) -> Amounts {
     amounts(container.resources.as_ref().and_then(|it| it.requests.as_ref()))

@@ -8,13 +8,25 @@ use crate::field::{Errors, Path};
 use crate::strategies::quantities;
 use crate::strategy::{Behaviour, Column, SelectableField, StatusMeta};
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{Pod, PodStatus};
+use k8s_openapi::api::core::v1::{Pod, PodCondition, PodStatus};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use serde_json::Value;
 
 /// See the module.
 #[derive(Debug)]
 pub struct PodStrategy;
+
+/// What a pod that is held by gates says from the start (KEP-3521). The scheduler has the next word, when the last gate
+/// has gone.
+fn gated() -> PodCondition {
+    PodCondition {
+        type_: "PodScheduled".to_owned(),
+        status: "False".to_owned(),
+        reason: Some("SchedulingGated".to_owned()),
+        message: Some("Scheduling is blocked due to non-empty scheduling gates".to_owned()),
+        ..PodCondition::default()
+    }
+}
 
 impl Behaviour for PodStrategy {
     type Object = Pod;
@@ -44,6 +56,7 @@ impl Behaviour for PodStrategy {
         pod.status = Some(PodStatus {
             phase: Some("Pending".to_owned()),
             qos_class: Some(crate::pod::qos_class(spec).to_owned()),
+            conditions: crate::pod::is_gated(spec).then(|| vec![gated()]),
             ..PodStatus::default()
         });
     }
