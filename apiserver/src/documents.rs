@@ -5,7 +5,7 @@ use crate::discovery::GroupVersion;
 use crate::handlers::subresource;
 use api::Kind;
 use api::resources::Row;
-use openapi::{PathRow, Schema, Scope, Subresource};
+use openapi::{Deleted, PathRow, Schema, Scope, Subresource};
 use serde_json::Value;
 
 /// `/openapi/v3`: where the documents are.
@@ -75,5 +75,6 @@ fn row_of<'a>(served: &'a Contents, kind: Kind, subresources: &'a [Subresource<'
         verbs: row.verbs.names(),
         subresources,
         schema: served.served(kind).map_or(Schema::BuiltIn, |it| Schema::Custom(&it.schema)),
+        deleted: if row.strategy.returns_deleted() { Deleted::Object } else { Deleted::Status },
     }
 }

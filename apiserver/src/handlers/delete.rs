@@ -9,7 +9,7 @@ use crate::deletion;
 use crate::notes::Notes;
 use crate::options::{delete_is_dry_run, delete_options, precondition_failure};
 use crate::respond::{self, Answer};
-use crate::state::State;
+use crate::state::{State, cache_key};
 use crate::versions;
 use crate::webhooks;
 use access::UserInfo;
@@ -29,9 +29,23 @@ pub(crate) async fn delete(state: &State, call: &mut Call) -> Answer {
     call.form()?;
     let order = Order { key: &call.key, options: &options, user: &call.user, admitted: false };
     match delete_object(state, &order, &call.notes).await? {
+        Outcome::Removed(object) if call.kind.row().strategy.returns_deleted() => {
+            call.answer(state, StatusCode::OK, last_seen(&call.key, *object)).await
+        }
         Outcome::Removed(object) => respond::value(StatusCode::OK, Form::JSON, &success(&call.key, &object)),
+        // Who asks for the dependents to go, in the words of old, is told that they have not gone yet.
+        Outcome::Marked(entry) if options.orphan_dependents == Some(false) => {
+            call.answer(state, StatusCode::ACCEPTED, entry).await
+        }
         Outcome::Marked(entry) => call.answer(state, StatusCode::OK, entry).await,
     }
+}
+
+/// A removed object as an answer.
+fn last_seen(key: &Key, mut object: Object) -> Arc<Entry> {
+    let revision = object.meta_mut().resource_version.take().and_then(|it| it.parse().ok()).unwrap_or(0);
+    let entry = Entry::answer(object.kind(), cache_key(key).as_str().into(), &object.to_json(), revision);
+    Arc::new(entry)
 }
 
 /// What is to be deleted, how, and by whom.

@@ -174,6 +174,34 @@ async fn a_pod_gets_its_node_once() {
     rig.ok("POST", "/api/v1/namespaces/default/bindings", &binding).await;
 }
 
+/// Upstream answers the object for the kinds whose registry has `ReturnDeletedObject`, and says so in OpenAPI.
+#[tokio::test]
+async fn who_deletes_reads_the_object_or_that_it_went_well() {
+    let rig = rig().await;
+    let core = rig.ok("GET", "/openapi/v3/api/v1", &Value::Null).await;
+    let (settings, address) = (json!({}), json!({ "spec": { "ports": [{ "port": 80 }] } }));
+    let class = json!({ "provisioner": "x.io/y" });
+    for (root, plural, kind, fields, expect) in [
+        ("/api/v1/namespaces/default", "pods", "Pod", pod("a"), "Pod"),
+        ("/api/v1/namespaces/default", "serviceaccounts", "ServiceAccount", settings.clone(), "ServiceAccount"),
+        ("/api/v1/namespaces/default", "services", "Service", address, "Service"),
+        ("/api/v1/namespaces/default", "configmaps", "ConfigMap", settings, "Status"),
+        ("/apis/storage.k8s.io/v1", "storageclasses", "StorageClass", class, "StorageClass"),
+    ] {
+        let mut object = fields;
+        object["metadata"] = json!({ "name": "a" });
+        let made = rig.ok("POST", &format!("{root}/{plural}"), &object).await;
+        let gone = rig.ok("DELETE", &format!("{root}/{plural}/a"), &Value::Null).await;
+        assert_eq!(gone["kind"], expect, "{kind}: {gone}");
+        let version = |it: &Value| it["metadata"]["resourceVersion"].as_str().unwrap().parse::<u64>().unwrap();
+        assert!(version(&gone) > version(&made), "{gone}");
+        let path = format!("/api/v1/namespaces/{{namespace}}/{plural}/{{name}}");
+        let Some(entry) = core["paths"].get(&path) else { continue };
+        let answered = &entry["delete"]["responses"]["200"]["content"]["application/json"]["schema"]["$ref"];
+        assert!(answered.as_str().unwrap().ends_with(&format!(".{expect}")), "{kind}: {answered}");
+    }
+}
+
 #[tokio::test]
 async fn a_gated_pod_waits_for_its_gates() {
     let rig = rig().await;

@@ -174,6 +174,8 @@ pub trait Behaviour: 'static {
     const ORPHANS: bool = false;
     /// Whether an update of an object that is not there creates it (upstream's `AllowCreateOnUpdate`).
     const CREATES: bool = false;
+    /// Whether who deletes an object at once reads it once more, instead of a Status (upstream's `ReturnDeletedObject`).
+    const RETURNS_DELETED: bool = false;
     /// Whether something besides its metadata keeps a deleted object.
     fn is_held(_object: &Self::Object) -> bool {
         false
@@ -284,6 +286,10 @@ pub trait Strategy: Sync {
     fn creates(&self) -> bool {
         false
     }
+    /// See [`Behaviour::RETURNS_DELETED`].
+    fn returns_deleted(&self) -> bool {
+        false
+    }
     /// See [`Behaviour::ORPHANS`].
     fn orphans(&self) -> bool {
         false
@@ -391,6 +397,9 @@ impl<B: Behaviour> Strategy for Typed<B> {
     }
     fn creates(&self) -> bool {
         B::CREATES
+    }
+    fn returns_deleted(&self) -> bool {
+        B::RETURNS_DELETED
     }
     fn orphans(&self) -> bool {
         B::ORPHANS

@@ -2,7 +2,7 @@
 
 use crate::{
     facts::DIGEST,
-    rows::{GroupVersion, PathRow, Schema, Scope},
+    rows::{Deleted, GroupVersion, PathRow, Schema, Scope},
 };
 
 /// FNV-1a: the hash is a name for caches, no defence.
@@ -19,6 +19,7 @@ impl Hash {
     fn row(&mut self, row: &PathRow) {
         [row.kind, row.plural].into_iter().chain(row.verbs.iter().copied()).for_each(|text| self.text(text));
         self.text(if row.scope == Scope::Namespaced { "namespaced" } else { "cluster" });
+        self.text(if row.deleted == Deleted::Object { "object" } else { "status" });
         for subresource in row.subresources {
             self.text(subresource.name);
             subresource.verbs.iter().for_each(|verb| self.text(verb));

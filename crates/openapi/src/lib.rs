@@ -21,7 +21,7 @@ mod v2_protobuf;
 mod v3;
 
 pub use hash::document_hash;
-pub use rows::{GroupVersion, PathRow, Schema, Scope, Subresource};
+pub use rows::{Deleted, GroupVersion, PathRow, Schema, Scope, Subresource};
 pub use v2::v2_document;
 pub use v2_protobuf::{V2_PROTOBUF_ACCEPT, V2_PROTOBUF_TYPE, v2_document_protobuf};
 pub use v3::{v3_document, v3_index};

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     parameters,
+    rows::Deleted,
     schemas::{gvk, meta_reference, reference},
 };
 
@@ -40,6 +41,8 @@ pub(crate) struct Operation<'a> {
     pub(crate) list: Option<String>,
     /// Whether strategic merge patches are taken: not for custom kinds.
     pub(crate) strategic: bool,
+    /// What a delete answers.
+    pub(crate) deleted: Deleted,
 }
 
 impl Action {
@@ -136,6 +139,9 @@ impl Operation<'_> {
 
     fn responses(&self) -> Value {
         let content = match (self.action, &self.body, &self.list) {
+            (Action::Delete, Some(body), _) if self.deleted == Deleted::Object => {
+                json_of(reference(body), &[JSON])
+            }
             (Action::Delete | Action::DeleteCollection, ..) => json_of(meta_reference("Status"), &[JSON]),
             (Action::List, _, Some(list)) => {
                 json_of(reference(list), &[JSON, "application/json;stream=watch"])

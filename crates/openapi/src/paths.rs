@@ -139,6 +139,7 @@ impl Place<'_> {
             body: self.body(subresource),
             list: (action == Action::List).then(|| name_of(self.within, row, &list_kind(row))),
             strategic: !row.is_custom(),
+            deleted: row.deleted,
         }
     }
 

@@ -28,6 +28,17 @@ pub struct PathRow<'a> {
     pub subresources: &'a [Subresource<'a>],
     /// Where its schema comes from.
     pub schema: Schema<'a>,
+    /// What a delete of one object answers.
+    pub deleted: Deleted,
+}
+
+/// What is answered when an object is deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deleted {
+    /// That it went well.
+    Status,
+    /// The object as it last was.
+    Object,
 }
 
 /// Whether objects live in namespaces.

@@ -15,7 +15,15 @@ const fn row<'a>(
     scope: Scope,
     subresources: &'a [Subresource<'a>],
 ) -> PathRow<'a> {
-    PathRow { kind, plural, scope, verbs: ALL, subresources, schema: Schema::BuiltIn }
+    PathRow {
+        kind,
+        plural,
+        scope,
+        verbs: ALL,
+        subresources,
+        schema: Schema::BuiltIn,
+        deleted: Deleted::Status,
+    }
 }
 
 const CORE: GroupVersion = GroupVersion {

@@ -35,6 +35,7 @@ pub struct ResourceSliceStrategy;
 
 impl Behaviour for ResourceClaimStrategy {
     type Object = ResourceClaim;
+    const RETURNS_DELETED: bool = true;
     const STATUS_META: StatusMeta = StatusMeta::Kept;
     const GENERATION: bool = false;
     const COLUMNS: &'static [Column] =
@@ -79,6 +80,7 @@ fn state_of(claim: &ResourceClaim) -> String {
 
 impl Behaviour for ResourceClaimTemplateStrategy {
     type Object = ResourceClaimTemplate;
+    const RETURNS_DELETED: bool = true;
     const GENERATION: bool = false;
 
     fn quantities(template: &mut ResourceClaimTemplate, visit: Visit<'_>) {
@@ -103,10 +105,12 @@ impl Behaviour for ResourceClaimTemplateStrategy {
 
 impl Behaviour for DeviceClassStrategy {
     type Object = DeviceClass;
+    const RETURNS_DELETED: bool = true;
 }
 
 impl Behaviour for ResourceSliceStrategy {
     type Object = ResourceSlice;
+    const RETURNS_DELETED: bool = true;
     const COLUMNS: &'static [Column] = &[
         Column::NAME,
         Column::text("Node", "The node that has the devices."),

@@ -21,6 +21,7 @@ const CLASS_ANNOTATION: &str = "volume.beta.kubernetes.io/storage-class";
 
 impl Behaviour for PersistentVolumeStrategy {
     type Object = PersistentVolume;
+    const RETURNS_DELETED: bool = true;
     const GENERATION: bool = false;
     const COLUMNS: &'static [Column] = &[
         Column::NAME,

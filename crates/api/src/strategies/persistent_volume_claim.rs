@@ -19,6 +19,7 @@ pub struct PersistentVolumeClaimStrategy;
 
 impl Behaviour for PersistentVolumeClaimStrategy {
     type Object = PersistentVolumeClaim;
+    const RETURNS_DELETED: bool = true;
     const GENERATION: bool = false;
     const COLUMNS: &'static [Column] = &[
         Column::NAME,

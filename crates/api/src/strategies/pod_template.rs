@@ -15,6 +15,7 @@ pub struct PodTemplateStrategy;
 
 impl Behaviour for PodTemplateStrategy {
     type Object = PodTemplate;
+    const RETURNS_DELETED: bool = true;
     const COLUMNS: &'static [Column] = &[
         Column::NAME,
         Column::text("Containers", "Names of the pod's containers."),

@@ -19,6 +19,7 @@ pub struct LimitRangeStrategy;
 
 impl Behaviour for ResourceQuotaStrategy {
     type Object = ResourceQuota;
+    const RETURNS_DELETED: bool = true;
     const GENERATION: bool = false;
     const COLUMNS: &'static [Column] = &[
         Column::NAME,

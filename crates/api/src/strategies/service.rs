@@ -20,6 +20,7 @@ const AFFINITY_SECONDS: i32 = 10_800;
 
 impl Behaviour for ServiceStrategy {
     type Object = Service;
+    const RETURNS_DELETED: bool = true;
     const CREATES: bool = true;
     const GENERATION: bool = false;
     const COLUMNS: &'static [Column] = &[

@@ -11,6 +11,7 @@ pub struct ServiceAccountStrategy;
 
 impl Behaviour for ServiceAccountStrategy {
     type Object = ServiceAccount;
+    const RETURNS_DELETED: bool = true;
     const GENERATION: bool = false;
     const COLUMNS: &'static [Column] =
         &[Column::NAME, Column::text("Secrets", "How many secrets it may use."), Column::AGE];

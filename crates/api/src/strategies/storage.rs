@@ -43,6 +43,7 @@ pub fn is_default_class(class: &StorageClass) -> bool {
 
 impl Behaviour for StorageClassStrategy {
     type Object = StorageClass;
+    const RETURNS_DELETED: bool = true;
     const GENERATION: bool = false;
     const COLUMNS: &'static [Column] = &[
         Column::NAME,
@@ -81,6 +82,7 @@ impl Behaviour for StorageClassStrategy {
 
 impl Behaviour for VolumeAttributesClassStrategy {
     type Object = VolumeAttributesClass;
+    const RETURNS_DELETED: bool = true;
     const GENERATION: bool = false;
     const COLUMNS: &'static [Column] =
         &[Column::NAME, Column::text("DriverName", "The driver that knows the attributes."), Column::AGE];
@@ -92,6 +94,7 @@ impl Behaviour for VolumeAttributesClassStrategy {
 
 impl Behaviour for VolumeAttachmentStrategy {
     type Object = VolumeAttachment;
+    const RETURNS_DELETED: bool = true;
     const STATUS_META: StatusMeta = StatusMeta::Kept;
     const GENERATION: bool = false;
     const COLUMNS: &'static [Column] = &[
@@ -118,6 +121,7 @@ impl Behaviour for VolumeAttachmentStrategy {
 
 impl Behaviour for CsiDriverStrategy {
     type Object = CSIDriver;
+    const RETURNS_DELETED: bool = true;
     const COLUMNS: &'static [Column] = &[
         Column::NAME,
         Column { kind: "boolean", ..Column::text("AttachRequired", "Whether volumes are attached first.") },
@@ -168,6 +172,7 @@ impl Behaviour for CsiDriverStrategy {
 
 impl Behaviour for CsiNodeStrategy {
     type Object = CSINode;
+    const RETURNS_DELETED: bool = true;
     const GENERATION: bool = false;
     const COLUMNS: &'static [Column] =
         &[Column::NAME, Column::number("Drivers", "How many drivers the node has."), Column::AGE];

@@ -30,6 +30,7 @@ fn gated() -> PodCondition {
 
 impl Behaviour for PodStrategy {
     type Object = Pod;
+    const RETURNS_DELETED: bool = true;
     const STATUS_META: StatusMeta = StatusMeta::WithoutOwners;
     const COLUMNS: &'static [Column] = columns::COLUMNS;
     const FIELDS: &'static [&'static str] = &[
