@@ -14,7 +14,8 @@ pub(crate) struct Selection {
 }
 
 impl Selection {
-    /// Parses the selectors of a query. Fields that the kind does not offer are refused.
+    /// Parses the selectors of a query. Fields that the kind does not offer are refused, and the others get the names
+    /// that they have in what is stored.
     pub(crate) fn parse(
         kind: Kind,
         namespace: &str,
@@ -23,9 +24,14 @@ impl Selection {
     ) -> Result<Self, ApiError> {
         let refused = |error: api::selector::ParseError| ApiError::bad_request(error.to_string());
         let labels = labels.map(Selector::parse).transpose().map_err(refused)?.unwrap_or_default();
-        let fields = fields.map(FieldSelector::parse).transpose().map_err(refused)?.unwrap_or_default();
-        for it in &fields.0 {
+        let mut fields = fields.map(FieldSelector::parse).transpose().map_err(refused)?.unwrap_or_default();
+        for it in &mut fields.0 {
             check_field(kind, &it.field)?;
+            if let Some((_, stored)) =
+                kind.row().strategy.stored_fields().iter().find(|(own, _)| *own == it.field)
+            {
+                (*stored).clone_into(&mut it.field);
+            }
         }
         Ok(Self { namespace: namespace.to_owned(), labels, fields })
     }

@@ -32,6 +32,35 @@ async fn selectors_pick() {
 }
 
 #[tokio::test]
+async fn events_are_selected_by_the_names_that_their_group_has() {
+    let rig = rig().await;
+    let about = |name: &str, pod: &str| {
+        json!({ "metadata": { "name": name, "namespace": "default" }, "reason": "R", "type": "Normal",
+            "involvedObject": { "kind": "Pod", "namespace": "default", "name": pod }, "reportingComponent": "x.io/c",
+            "reportingInstance": "i", "action": "A", "eventTime": "2026-01-01T00:00:00.000000Z" })
+    };
+    let (core, new) = ("/api/v1/namespaces/default/events", "/apis/events.k8s.io/v1/namespaces/default/events");
+    for (name, pod) in [("a", "one"), ("b", "two")] {
+        rig.ok("POST", core, &about(name, pod)).await;
+    }
+    for (uri, selector, expect) in [
+        (core, "involvedObject.name=one", "a"),
+        (new, "regarding.name=one", "a"),
+        (new, "regarding.kind=Pod,regarding.name!=one", "b"),
+        (new, "reportingController=x.io/c,reason=R", "ab"),
+        (new, "reportingController=other", ""),
+    ] {
+        let list = rig.ok("GET", &format!("{uri}?fieldSelector={selector}"), &Value::Null).await;
+        assert_eq!(names(&list).concat(), expect, "{uri} {selector}");
+    }
+    for (uri, selector) in [(new, "involvedObject.name=one"), (core, "regarding.name=one")] {
+        rig.refused(400, "GET", &format!("{uri}?fieldSelector={selector}"), &Value::Null).await;
+    }
+    let pods = "/api/v1/namespaces/default/pods?fieldSelector=status.podIPs=10.0.0.1";
+    assert_eq!(names(&rig.ok("GET", pods, &Value::Null).await).concat(), "");
+}
+
+#[tokio::test]
 async fn pages_show_one_snapshot() {
     let rig = filled().await;
     let first = rig.ok("GET", &format!("{MAPS}?limit=2"), &Value::Null).await;

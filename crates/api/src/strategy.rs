@@ -160,6 +160,8 @@ pub trait Behaviour: 'static {
     fn fields(_object: &Self::Object) -> Vec<SelectableField> {
         Vec::new()
     }
+    /// What fields are called in the kind that is stored, for kinds that are stored as another: the name here first.
+    const STORED_FIELDS: &'static [(&'static str, &'static str)] = &[];
     /// Whether the generation counts changes of the spec.
     const GENERATION: bool = true;
     /// Whether a status that comes with a new object stays.
@@ -261,6 +263,10 @@ pub trait Strategy: Sync {
     /// See [`Behaviour::fields`].
     fn fields(&self, _object: &Object) -> Vec<SelectableField> {
         Vec::new()
+    }
+    /// See [`Behaviour::STORED_FIELDS`].
+    fn stored_fields(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
     }
     /// Whether an update may leave out the version that it replaces; those of custom kinds may not.
     fn updates_blindly(&self) -> bool {
@@ -382,6 +388,9 @@ impl<B: Behaviour> Strategy for Typed<B> {
     }
     fn fields(&self, object: &Object) -> Vec<SelectableField> {
         object.get().map(B::fields).unwrap_or_default()
+    }
+    fn stored_fields(&self) -> &'static [(&'static str, &'static str)] {
+        B::STORED_FIELDS
     }
     fn counts_generation(&self) -> bool {
         B::GENERATION

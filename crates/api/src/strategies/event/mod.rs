@@ -99,14 +99,40 @@ impl Behaviour for NewEventStrategy {
     const STORED_AS: Option<StoredAs> = Some(StoredAs::by::<Self>());
     const GENERATION: bool = false;
     const COLUMNS: &'static [Column] = COLUMNS;
-    const FIELDS: &'static [&'static str] = EventStrategy::FIELDS;
+    const FIELDS: &'static [&'static str] = &[
+        "regarding.kind",
+        "regarding.namespace",
+        "regarding.name",
+        "regarding.uid",
+        "regarding.apiVersion",
+        "regarding.resourceVersion",
+        "regarding.fieldPath",
+        "reason",
+        "reportingController",
+        "type",
+    ];
+    const STORED_FIELDS: &'static [(&'static str, &'static str)] = &[
+        ("regarding.kind", "involvedObject.kind"),
+        ("regarding.namespace", "involvedObject.namespace"),
+        ("regarding.name", "involvedObject.name"),
+        ("regarding.uid", "involvedObject.uid"),
+        ("regarding.apiVersion", "involvedObject.apiVersion"),
+        ("regarding.resourceVersion", "involvedObject.resourceVersion"),
+        ("regarding.fieldPath", "involvedObject.fieldPath"),
+        ("reportingController", "reportingComponent"),
+    ];
 
     fn cells(event: &NewEvent, now: Timestamp) -> Vec<Value> {
         cells(&to_core(event.clone()), now)
     }
 
     fn fields(event: &NewEvent) -> Vec<SelectableField> {
-        EventStrategy::fields(&to_core(event.clone()))
+        let stored = EventStrategy::fields(&to_core(event.clone()));
+        let named = |name: &'static str| {
+            let own = Self::STORED_FIELDS.iter().find(|it| it.1 == name).map_or(name, |it| it.0);
+            Self::FIELDS.contains(&own).then_some(own)
+        };
+        stored.into_iter().filter_map(|(name, value)| Some((named(name)?, value))).collect()
     }
 }
 

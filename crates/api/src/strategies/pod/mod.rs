@@ -41,6 +41,7 @@ impl Behaviour for PodStrategy {
         "spec.hostNetwork",
         "status.phase",
         "status.podIP",
+        "status.podIPs",
         "status.nominatedNodeName",
     ];
 
@@ -104,6 +105,8 @@ impl Behaviour for PodStrategy {
             ("spec.hostNetwork", host_network.to_string()),
             ("status.phase", text(status.and_then(|it| it.phase.as_ref()))),
             ("status.podIP", address.unwrap_or_default()),
+            // Upstream takes this selector and gives it no value.
+            ("status.podIPs", String::new()),
             ("status.nominatedNodeName", text(status.and_then(|it| it.nominated_node_name.as_ref()))),
         ]
     }
