@@ -123,6 +123,10 @@ impl Catalogue {
 
     /// What to tell users of a version that is deprecated.
     pub(crate) fn deprecation(&self, kind: Kind) -> Option<String> {
+        let own = kind.row().strategy.deprecation();
+        if !own.is_empty() {
+            return Some(own.to_owned());
+        }
         // Built-in kinds have no entry, and no look-up.
         if kind.row().group.is_empty() || Kind::all().any(|it| it == kind) {
             return None;

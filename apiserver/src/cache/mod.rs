@@ -187,7 +187,7 @@ impl Caches {
 
 /// The kinds that have objects in the store.
 pub(crate) fn stored_kinds() -> impl Iterator<Item = Kind> {
-    Kind::all().filter(|it| it.row().verbs == api::resources::Verbs::All && it.stored() == *it)
+    Kind::all().filter(|it| it.row().verbs != api::resources::Verbs::CreateOnly && it.stored() == *it)
 }
 
 /// The prefix that a kind's keys share, and what follows it: `/registry/core/pods/` and `ns/name`.

@@ -182,3 +182,17 @@ async fn every_cluster_knows_its_server_its_range_and_whom_it_trusts() {
     }
     panic!("the range is never ready");
 }
+
+#[tokio::test]
+async fn kinds_that_end_say_so_on_every_request() {
+    let rig = rig().await;
+    let endpoints = "/api/v1/namespaces/default/endpoints";
+    let ends = "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice";
+    let components = "/api/v1/componentstatuses";
+    for (uri, expect) in [(endpoints, ends), (components, "v1 ComponentStatus is deprecated in v1.19+")] {
+        let answer = rig.send("GET", uri, &Value::Null).await;
+        assert_eq!(answer.headers["warning"], format!("299 - \"{expect}\""), "{uri}");
+    }
+    rig.refused(405, "POST", components, &json!({ "metadata": { "name": "a" } })).await;
+    rig.refused(405, "GET", &format!("{components}?watch=1"), &Value::Null).await;
+}

@@ -35,6 +35,8 @@ pub enum Scope {
 pub enum Verbs {
     /// Stored, listed, watched, changed.
     All,
+    /// What the server knows and nobody may change.
+    ReadOnly,
     /// Answered and forgotten, as reviews and bindings are.
     CreateOnly,
 }
@@ -44,6 +46,7 @@ impl Verbs {
     pub const fn names(self) -> &'static [&'static str] {
         match self {
             Self::All => &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"],
+            Self::ReadOnly => &["get", "list"],
             Self::CreateOnly => &["create"],
         }
     }
@@ -319,7 +322,7 @@ macro_rules! table {
 table! {
     core::Binding { "" "v1", "bindings" "binding" [] [], Namespaced CreateOnly,
         [], - [target], - }
-    core::ComponentStatus { "" "v1", "componentstatuses" "componentstatus" ["cs"] [], Cluster All,
+    core::ComponentStatus { "" "v1", "componentstatuses" "componentstatus" ["cs"] [], Cluster ReadOnly,
         [], - [conditions], (strategies::cluster_network::ComponentStatusStrategy) }
     core::ConfigMap { "" "v1", "configmaps" "configmap" ["cm"] [], Namespaced All,
         [], - [data binary_data immutable], (strategies::config_map::ConfigMapStrategy) }

@@ -162,6 +162,8 @@ pub trait Behaviour: 'static {
     }
     /// What fields are called in the kind that is stored, for kinds that are stored as another: the name here first.
     const STORED_FIELDS: &'static [(&'static str, &'static str)] = &[];
+    /// What users of the kind are told about its end; empty when none is planned.
+    const DEPRECATION: &'static str = "";
     /// Whether the generation counts changes of the spec.
     const GENERATION: bool = true;
     /// Whether a status that comes with a new object stays.
@@ -267,6 +269,10 @@ pub trait Strategy: Sync {
     /// See [`Behaviour::STORED_FIELDS`].
     fn stored_fields(&self) -> &'static [(&'static str, &'static str)] {
         &[]
+    }
+    /// See [`Behaviour::DEPRECATION`].
+    fn deprecation(&self) -> &'static str {
+        ""
     }
     /// Whether an update may leave out the version that it replaces; those of custom kinds may not.
     fn updates_blindly(&self) -> bool {
@@ -391,6 +397,9 @@ impl<B: Behaviour> Strategy for Typed<B> {
     }
     fn stored_fields(&self) -> &'static [(&'static str, &'static str)] {
         B::STORED_FIELDS
+    }
+    fn deprecation(&self) -> &'static str {
+        B::DEPRECATION
     }
     fn counts_generation(&self) -> bool {
         B::GENERATION

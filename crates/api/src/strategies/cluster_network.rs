@@ -55,6 +55,7 @@ impl Behaviour for ServiceCidrStrategy {
 
 impl Behaviour for ComponentStatusStrategy {
     type Object = ComponentStatus;
+    const DEPRECATION: &'static str = "v1 ComponentStatus is deprecated in v1.19+";
     const GENERATION: bool = false;
     const COLUMNS: &'static [Column] = &[
         Column::NAME,

@@ -14,6 +14,8 @@ pub struct EndpointsStrategy;
 impl Behaviour for EndpointsStrategy {
     type Object = Endpoints;
     const CREATES: bool = true;
+    const DEPRECATION: &'static str =
+        "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice";
     const GENERATION: bool = false;
     const COLUMNS: &'static [Column] =
         &[Column::NAME, Column::text("Endpoints", "Addresses that serve."), Column::AGE];
@@ -22,10 +24,6 @@ impl Behaviour for EndpointsStrategy {
         for port in endpoints.subsets.iter_mut().flatten().flat_map(|it| it.ports.iter_mut().flatten()) {
             text(&mut port.protocol, "TCP");
         }
-    }
-
-    fn warnings(_endpoints: &Endpoints) -> Vec<String> {
-        vec!["v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice".to_owned()]
     }
 
     fn cells(endpoints: &Endpoints, now: Timestamp) -> Vec<Value> {
