@@ -4,6 +4,8 @@
 //! and passes the answer back as it comes. When both sides agree on another protocol (WebSocket), it becomes a tunnel
 //! and the server no longer looks at what passes.
 
+mod logs;
+
 use crate::cache::watcher;
 use crate::handlers::Call;
 use crate::respond::{Answer, Response};
@@ -44,6 +46,9 @@ struct Upstream {
 
 /// `log`, `exec`, `attach` and `portforward` of a pod.
 pub(crate) async fn to_kubelet(state: &State, call: &mut Call, subresource: Subresource) -> Answer {
+    if subresource == Subresource::Log {
+        logs::check(&call.query, &call.key.name)?;
+    }
     let entry = state.current(&call.key).await?;
     let object = entry.decode().map_err(ApiError::internal)?;
     let pod = object.get::<Pod>().ok_or_else(ApiError::no_route)?;
