@@ -62,7 +62,7 @@ const fn collect<const N: usize>(set: Set, wakes: Wakes) -> [Watch; N] {
 }
 
 const fn is_ownable(row: &Row) -> bool {
-    is_stored(row) && !same(row.kind, "Event") && !same(row.kind, "ComponentStatus")
+    is_stored(row) && !same(row.kind, "Event")
 }
 
 const fn is_namespaced(row: &Row) -> bool {
