@@ -31,11 +31,16 @@ pub(crate) enum Shape {
 pub(crate) struct Form {
     pub(crate) media: Media,
     pub(crate) shape: Shape,
+    /// The group and version that tables and metadata are in.
+    pub(crate) shape_version: &'static str,
 }
+
+const META: &str = "meta.k8s.io/v1";
+const META_BETA: &str = "meta.k8s.io/v1beta1";
 
 impl Form {
     /// What who asks for nothing gets.
-    pub(crate) const JSON: Self = Self { media: Media::Json, shape: Shape::Plain };
+    pub(crate) const JSON: Self = Self { media: Media::Json, shape: Shape::Plain, shape_version: META };
 
     /// The answer's Content-Type.
     pub(crate) fn content_type(self) -> &'static str {
@@ -95,7 +100,9 @@ impl<'a> Clause<'a> {
             _ => return None,
         };
         let shape = self.shape()?;
-        (shape == Shape::Plain || offered.contains(&shape)).then_some(Form { media, shape })
+        let shape_version = if self.version == "v1beta1" { META_BETA } else { META };
+        let is_offered = shape == Shape::Plain || offered.contains(&shape);
+        is_offered.then_some(Form { media, shape, shape_version })
     }
 
     fn shape(&self) -> Option<Shape> {

@@ -186,7 +186,7 @@ fn shaped(shaper: &Shaper, form: Form, page: &Page) -> Answer {
     }
     let row = shaper.kind().row();
     let head = match shaper.shape() {
-        Shape::Metadata => page.head("PartialObjectMetadata", "meta.k8s.io/v1"),
+        Shape::Metadata => page.head("PartialObjectMetadata", shaper.shape_version()),
         _ => page.head(row.kind, &row.api_version()),
     };
     let items: Vec<Bytes> = page.entries.iter().map(|it| shaper.item(it)).collect::<Result<_, _>>()?;

@@ -122,7 +122,7 @@ impl Call {
     }
 
     pub(crate) fn shaper(&self, state: &State, form: Form) -> Result<Shaper, ApiError> {
-        Shaper::new(self.kind, form.shape, &self.query, state.clock.clone())
+        Shaper::new(self.kind, form, &self.query, state.clock.clone())
     }
 
     /// The object that this request changes.

@@ -5,6 +5,7 @@ use super::apply::Applied;
 use super::change::{self, Part, Target};
 use super::patch::{APPLY, Patch};
 use super::present::Present;
+use crate::accept::Form;
 use crate::body;
 use crate::cache::entry::Entry;
 use crate::metadata;
@@ -15,6 +16,7 @@ use crate::respond::{self, Answer};
 use crate::state::State;
 use crate::versions;
 use api::k8s::api::autoscaling::v1::{Scale, ScaleSpec, ScaleStatus};
+use api::strategy::{Column, age_cell, name_cell};
 use api::{ApiError, Object, ObjectMeta};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
@@ -26,7 +28,7 @@ pub(crate) async fn handle(state: &State, call: &mut Call) -> Answer {
     let form = call.form()?;
     if call.path.verb == Verb::Get {
         let entry = state.current(&call.key).await?;
-        return respond::value(StatusCode::OK, form, &shown(state, call, entry).await?);
+        return answer(state, call, form, entry).await;
     }
     let options = WriteOptions::of(call.path.verb, &call.query)?;
     let wanted = Wanted::read(call).await?;
@@ -35,7 +37,28 @@ pub(crate) async fn handle(state: &State, call: &mut Call) -> Answer {
         target = Target { manager: &applied.manager, ..target };
     }
     let entry = change::change(state, &target, &mut |it| wanted.edit(state, it), &call.notes).await?;
-    respond::value(StatusCode::OK, form, &shown(state, call, entry).await?)
+    answer(state, call, form, entry).await
+}
+
+/// What `kubectl get --subresource=scale` shows.
+const COLUMNS: &[Column] = &[
+    Column { format: "", ..Column::NAME },
+    Column::number("Desired", "How many replicas are wanted."),
+    Column::number("Available", "How many replicas there are."),
+    Column::AGE,
+];
+
+/// The scale in the shape that the client asked for.
+async fn answer(state: &State, call: &Call, form: Form, entry: Arc<Entry>) -> Answer {
+    let scale = shown(state, call, entry).await?;
+    let desired = scale.spec.as_ref().and_then(|it| it.replicas).unwrap_or(0);
+    let available = scale.status.as_ref().map_or(0, |it| it.replicas);
+    let age = age_cell(&scale.metadata, state.now());
+    let cells = vec![name_cell(&scale.metadata), desired.into(), available.into(), age];
+    let json = serde_json::to_vec(&scale).map_err(ApiError::internal)?;
+    let revision = scale.metadata.resource_version.as_deref().unwrap_or_default();
+    let body = call.shaper(state, form)?.lone(json, revision, COLUMNS, cells)?;
+    respond::json(StatusCode::OK, form, body)
 }
 
 /// What the client wants the scale to be.

@@ -141,7 +141,7 @@ impl Lines {
         let row = self.shaper.kind().row();
         let (kind, api_version) = match self.shaper.shape() {
             Shape::Table => return self.shaper.table(&[], &revision.to_string(), &[], Header::Omitted),
-            Shape::Metadata => ("PartialObjectMetadata", "meta.k8s.io/v1".to_owned()),
+            Shape::Metadata => ("PartialObjectMetadata", self.shaper.shape_version().to_owned()),
             _ => (row.kind, row.api_version()),
         };
         metadata["resourceVersion"] = revision.to_string().into();

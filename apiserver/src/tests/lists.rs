@@ -39,7 +39,8 @@ async fn events_are_selected_by_the_names_that_their_group_has() {
             "involvedObject": { "kind": "Pod", "namespace": "default", "name": pod }, "reportingComponent": "x.io/c",
             "reportingInstance": "i", "action": "A", "eventTime": "2026-01-01T00:00:00.000000Z" })
     };
-    let (core, new) = ("/api/v1/namespaces/default/events", "/apis/events.k8s.io/v1/namespaces/default/events");
+    let (core, new) =
+        ("/api/v1/namespaces/default/events", "/apis/events.k8s.io/v1/namespaces/default/events");
     for (name, pod) in [("a", "one"), ("b", "two")] {
         rig.ok("POST", core, &about(name, pod)).await;
     }
@@ -102,6 +103,12 @@ async fn lists_have_other_shapes() {
     assert_eq!((&table["kind"], &table["rows"][0]["cells"][0]), (&json!("Table"), &json!("a")));
     assert_eq!(table["rows"][0]["object"]["kind"], "PartialObjectMetadata");
     assert_eq!(table["columnDefinitions"][0]["name"], "Name");
+    let old = asked("application/json;as=Table;v=v1beta1;g=meta.k8s.io").await.json();
+    assert_eq!(
+        (&table["apiVersion"], &old["apiVersion"]),
+        (&json!("meta.k8s.io/v1"), &json!("meta.k8s.io/v1beta1"))
+    );
+    assert_eq!(old["rows"][0]["object"]["apiVersion"], "meta.k8s.io/v1beta1");
     let metadata = asked("application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io").await.json();
     assert_eq!(metadata["kind"], "PartialObjectMetadataList");
     assert_eq!(metadata["items"][0].as_object().map(serde_json::Map::len), Some(3));

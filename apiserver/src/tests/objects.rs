@@ -120,6 +120,12 @@ async fn a_workload_is_scaled() {
     let uri = format!("{DEPLOYMENTS}/a/scale");
     let scale = rig.ok("GET", &uri, &Value::Null).await;
     assert_eq!((&scale["kind"], &scale["apiVersion"]), (&json!("Scale"), &json!("autoscaling/v1")));
+    let accept = ("accept", "application/json;as=Table;v=v1;g=meta.k8s.io");
+    let table = send(&rig.admin, "GET", &uri, &[accept], "").await.json();
+    let columns =
+        table["columnDefinitions"].as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap());
+    assert_eq!(columns.collect::<Vec<_>>(), ["Name", "Desired", "Available", "Age"]);
+    assert_eq!(table["rows"][0]["cells"].as_array().unwrap()[..3], [json!("a"), json!(1), json!(0)]);
     let patched = rig.merge(&uri, &json!({ "spec": { "replicas": 4 } })).await.json();
     assert_eq!(patched["spec"]["replicas"], 4);
     assert_eq!(rig.ok("GET", &format!("{DEPLOYMENTS}/a"), &Value::Null).await["spec"]["replicas"], 4);
@@ -183,7 +189,13 @@ async fn who_deletes_reads_the_object_or_that_it_went_well() {
     let class = json!({ "provisioner": "x.io/y" });
     for (root, plural, kind, fields, expect) in [
         ("/api/v1/namespaces/default", "pods", "Pod", pod("a"), "Pod"),
-        ("/api/v1/namespaces/default", "serviceaccounts", "ServiceAccount", settings.clone(), "ServiceAccount"),
+        (
+            "/api/v1/namespaces/default",
+            "serviceaccounts",
+            "ServiceAccount",
+            settings.clone(),
+            "ServiceAccount",
+        ),
         ("/api/v1/namespaces/default", "services", "Service", address, "Service"),
         ("/api/v1/namespaces/default", "configmaps", "ConfigMap", settings, "Status"),
         ("/apis/storage.k8s.io/v1", "storageclasses", "StorageClass", class, "StorageClass"),
@@ -193,7 +205,8 @@ async fn who_deletes_reads_the_object_or_that_it_went_well() {
         let made = rig.ok("POST", &format!("{root}/{plural}"), &object).await;
         let gone = rig.ok("DELETE", &format!("{root}/{plural}/a"), &Value::Null).await;
         assert_eq!(gone["kind"], expect, "{kind}: {gone}");
-        let version = |it: &Value| it["metadata"]["resourceVersion"].as_str().unwrap().parse::<u64>().unwrap();
+        let version =
+            |it: &Value| it["metadata"]["resourceVersion"].as_str().unwrap().parse::<u64>().unwrap();
         assert!(version(&gone) > version(&made), "{gone}");
         let path = format!("/api/v1/namespaces/{{namespace}}/{plural}/{{name}}");
         let Some(entry) = core["paths"].get(&path) else { continue };
