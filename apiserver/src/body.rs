@@ -148,32 +148,55 @@ fn other_version(found: &str, expected: &str) -> String {
     format!("the API version in the data ({found}) does not match the expected API version ({expected})")
 }
 
-/// Decodes JSON with field validation; also what patches give. Empty lists and maps go, as upstream does not store them.
+/// An object that was decoded, and what is odd about its fields.
+pub(crate) struct Decoded {
+    pub(crate) object: Object,
+    pub(crate) odd: Vec<String>,
+}
+
+impl Decoded {
+    /// The object, if its oddities may pass. `refused` makes the refusal of those that may not.
+    pub(crate) fn judged(
+        mut self,
+        validation: FieldValidation,
+        warnings: &mut Vec<String>,
+        refused: impl FnOnce(&str) -> ApiError,
+    ) -> Result<Object, ApiError> {
+        match validation {
+            FieldValidation::Ignore => {}
+            FieldValidation::Strict if !self.odd.is_empty() => {
+                return Err(refused(&format!("strict decoding error: {}", self.odd.join(", "))));
+            }
+            FieldValidation::Strict | FieldValidation::Warn => warnings.append(&mut self.odd),
+        }
+        Ok(self.object)
+    }
+}
+
+/// Decodes JSON with field validation.
 pub(crate) fn decode(
     kind: Kind,
     json: &[u8],
     validation: FieldValidation,
     warnings: &mut Vec<String>,
 ) -> Result<Object, ApiError> {
+    read(kind, json)?.judged(validation, warnings, |why| cannot_be_handled(kind, why))
+}
+
+/// Decodes JSON; also what patches give. Empty lists and maps go, as upstream does not store them.
+pub(crate) fn read(kind: Kind, json: &[u8]) -> Result<Decoded, ApiError> {
     let refused = |error: serde_json::Error| {
         let tree = serde_json::from_slice(json).unwrap_or(Value::Null);
         undecodable(kind, &tree, &error)
     };
     check_named(kind, json)?;
-    let strict::Findings { odd: mut found, is_to_mend } = strict::walk(kind, json).map_err(refused)?;
+    let strict::Findings { mut odd, is_to_mend } = strict::walk(kind, json).map_err(refused)?;
     // Rare, and so not worth a decoder of its own: whoever sends such things pays for a second reading.
     let mended = is_to_mend.then(|| strict::mended(kind, json)).transpose().map_err(refused)?;
     let mut object = kind.decode(mended.as_deref().unwrap_or(json)).map_err(refused)?;
     let pruned = kind.row().strategy.prune(&mut object);
-    if validation == FieldValidation::Ignore {
-        return Ok(object);
-    }
-    found.extend(pruned.iter().map(|it| format!("unknown field {it:?}")));
-    if validation == FieldValidation::Strict && !found.is_empty() {
-        return Err(cannot_be_handled(kind, &format!("strict decoding error: {}", found.join(", "))));
-    }
-    warnings.append(&mut found);
-    Ok(object)
+    odd.extend(pruned.iter().map(|it| format!("unknown field {it:?}")));
+    Ok(Decoded { object, odd })
 }
 
 fn undecodable(kind: Kind, tree: &Value, error: &serde_json::Error) -> ApiError {

@@ -57,6 +57,23 @@ pub(crate) fn walk(kind: Kind, json: &[u8]) -> serde_json::Result<Findings> {
     Ok(found)
 }
 
+/// Keys that stand twice in JSON of which no type is known, such as a merge patch. Text that is no JSON has none.
+pub(crate) fn duplicates(json: &[u8]) -> Vec<String> {
+    oddities(Within::Anything, json)
+}
+
+/// What is odd about the operations of a JSON patch.
+pub(crate) fn oddities_of_operations(json: &[u8]) -> Vec<String> {
+    oddities(Within::Operation, json).iter().map(|it| format!("json patch {it}")).collect()
+}
+
+fn oddities(within: Within, json: &[u8]) -> Vec<String> {
+    let (mut found, mut path) = (Findings::default(), Path::default());
+    let mut text = serde_json::Deserializer::from_slice(json);
+    let walked = Walk { within, path: &mut path, found: &mut found }.deserialize(&mut text);
+    walked.map(|_| found.odd).unwrap_or_default()
+}
+
 /// The same text as Go's types read it.
 pub(crate) fn mended(kind: Kind, json: &[u8]) -> serde_json::Result<Vec<u8>> {
     let mut tree = serde_json::from_slice(json)?;
@@ -108,6 +125,8 @@ enum Within {
     Leaf(Leaf),
     /// An object of a custom kind, of which only the metadata has a type.
     Custom,
+    /// An operation of a JSON patch, or a list of them.
+    Operation,
     /// JSON of any form.
     Anything,
 }
@@ -150,7 +169,7 @@ impl Within {
             Self::Type(_) => Some(Value::Object(serde_json::Map::new())),
             Self::Leaf(Leaf::Quantity) => Some("0".into()),
             Self::Leaf(_) => Some("".into()),
-            Self::Values(..) | Self::Custom | Self::Anything => None,
+            Self::Values(..) | Self::Custom | Self::Operation | Self::Anything => None,
         }
     }
 
@@ -160,6 +179,11 @@ impl Within {
         match self {
             Self::Custom if key == "metadata" => Some(Type::named(META).map_or(Self::Anything, Self::of)),
             Self::Anything | Self::Custom | Self::Leaf(_) => Some(Self::Anything),
+            Self::Operation => match key {
+                "op" | "path" | "from" => Some(Self::Leaf(Leaf::Text)),
+                "value" => Some(Self::Anything),
+                _ => None,
+            },
             Self::Values(field, leaf) => Some(target(field, leaf)),
             Self::Type(found) => match (found.field(key), Leaf::of(found, key)) {
                 (Some(field), leaf) if field.shape() == Shape::Map => Some(Self::Values(field, leaf)),
@@ -375,6 +399,19 @@ mod tests {
             ],
         );
         check(r#"{"metadata":{"annotations":{"a":"b"},"managedFields":[{"fieldsV1":{"f:x":{}}}]}}"#, &[]);
+    }
+
+    #[test]
+    fn patches_have_keys_once() {
+        assert_eq!(
+            duplicates(br#"{"data":{"a":"1","a":"2"},"x":[{"y":1}]}"#),
+            [r#"duplicate field "data.a""#]
+        );
+        assert_eq!(duplicates(b"{"), [""; 0]);
+        let operations =
+            br#"[{"op":"add","path":"/a","value":{"b":1},"foo":1},{"op":"add","path":"/a","path":"/b"}]"#;
+        let expect = [r#"json patch unknown field "[0].foo""#, r#"json patch duplicate field "[1].path""#];
+        assert_eq!(oddities_of_operations(operations), expect);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::body::{self, FieldValidation};
 use crate::options::WriteOptions;
 use crate::respond::Answer;
 use crate::state::State;
+use crate::strict;
 use ::patch::{Class, json_patch, merge_patch, strategic_merge};
 use api::field::{Error, Path};
 use api::{ApiError, Object};
@@ -26,7 +27,14 @@ const STRATEGIC: &str = "application/strategic-merge-patch+json";
 pub(super) const APPLY: &str = "application/apply-patch+yaml";
 
 /// A patch of any type, read.
-pub(crate) enum Patch {
+pub(crate) struct Patch {
+    form: Form,
+    /// What is odd about its own fields.
+    odd: Vec<String>,
+}
+
+/// What a patch does.
+enum Form {
     /// RFC 6902; decoded where it is applied.
     Json(Bytes),
     /// RFC 7386.
@@ -48,19 +56,24 @@ impl Patch {
             JSON | MERGE | STRATEGIC => call.bytes().await?,
             other => return Err(body::unsupported(other, understood)),
         };
-        match media.as_str() {
-            JSON => Ok(Self::Json(bytes)),
-            MERGE => tree(&bytes).map(Self::Merge),
-            _ => tree(&bytes).map(Self::Strategic),
-        }
+        let odd = match media.as_str() {
+            JSON => strict::oddities_of_operations(&bytes),
+            _ => strict::duplicates(&bytes),
+        };
+        let form = match media.as_str() {
+            JSON => Form::Json(bytes),
+            MERGE => Form::Merge(tree(&bytes)?),
+            _ => Form::Strategic(tree(&bytes)?),
+        };
+        Ok(Self { form, odd })
     }
 
     /// The patched document. `kind` says how lists merge.
     pub(crate) fn apply(&self, kind: (&str, &str, &str), document: &Value) -> Result<Value, ApiError> {
-        let patched = match self {
-            Self::Json(patch) => json_patch(document, patch),
-            Self::Merge(patch) => merge_patch(document, patch),
-            Self::Strategic(patch) => {
+        let patched = match &self.form {
+            Form::Json(patch) => json_patch(document, patch),
+            Form::Merge(patch) => merge_patch(document, patch),
+            Form::Strategic(patch) => {
                 let (group, version, name) = kind;
                 let schema = openapi::facts::type_of(group, version, name)
                     .ok_or_else(|| body::unsupported(STRATEGIC, &[JSON, MERGE]))?;
@@ -79,16 +92,21 @@ impl Patch {
         let (kind, row) = (object.kind(), object.kind().row());
         let document = self.apply((row.group, row.version, row.kind), object.tree())?;
         let json = serde_json::to_vec(&document).map_err(ApiError::internal)?;
-        body::decode(kind, &json, validation, warnings).map_err(unfit)
+        let mut decoded = body::read(kind, &json).map_err(|error| self.unfit(&json, error.message()))?;
+        decoded.odd.splice(..0, self.odd.iter().cloned());
+        decoded.judged(validation, warnings, |why| self.unfit(&json, why))
     }
-}
 
-/// A patch whose result is no object of the kind is one that cannot be processed.
-fn unfit(error: ApiError) -> ApiError {
-    if error.message().contains("strict decoding error") {
-        return error;
+    /// A patch whose result is no object of the kind is one that cannot be processed: upstream shows what came of it, or
+    /// the patch itself where that is a strategic one.
+    fn unfit(&self, json: &[u8], why: &str) -> ApiError {
+        let shown = match &self.form {
+            Form::Strategic(patch) => ::patch::go_text(patch),
+            Form::Json(_) | Form::Merge(_) => String::from_utf8_lossy(json).into_owned(),
+        };
+        let error = Error::invalid(&Path::new("patch"), shown, why);
+        ApiError::invalid_kind(("", ""), "", &[error])
     }
-    ApiError::new(422, api::status::reason::INVALID, error.message().to_owned())
 }
 
 fn refusal(error: &::patch::Error) -> ApiError {

@@ -63,6 +63,43 @@ async fn unknown_fields_are_told() {
     assert!(message.contains("strict decoding error: unknown field \"extra\""), "{message}");
 }
 
+/// The messages are those of upstream's field validation of patches.
+#[tokio::test]
+async fn odd_fields_of_patches_are_told() {
+    let rig = rig().await;
+    rig.ok("POST", MAPS, &map("a")).await;
+    let operations = r#"[{"op":"add","path":"/data","value":{},"foo":1},{"op":"add","path":"/data","path":"/x","value":1}]"#;
+    let of_operations =
+        r#"json patch unknown field "[0].foo", json patch duplicate field "[1].path", unknown field "x""#;
+    let twice = r#"{"data":{"a":"1","a":"2"}}"#;
+    for (media, patch, expect, shown) in [
+        ("application/merge-patch+json", twice, r#"duplicate field "data.a""#, r#"\"data\":{\"a\":\"2\"}"#),
+        ("application/strategic-merge-patch+json", twice, r#"duplicate field "data.a""#, r#""map[data:map[a:2]]""#),
+        ("application/json-patch+json", operations, of_operations, r#"\"x\":1"#),
+    ] {
+        let sent = async |validation: &str| {
+            let uri = format!("{MAPS}/a?fieldValidation={validation}");
+            send(&rig.admin, "PATCH", &uri, &[("content-type", media)], patch).await
+        };
+        let refused = sent("Strict").await;
+        assert_eq!(refused.status.as_u16(), 422, "{}", refused.text);
+        let message = refused.json()["message"].as_str().unwrap().to_owned();
+        assert!(message.starts_with(r#" "" is invalid: patch: Invalid value: ""#), "{message}");
+        assert!(message.contains(shown), "{message}");
+        assert!(message.ends_with(&format!("strict decoding error: {expect}")), "{message}");
+        let warned = sent("Warn").await;
+        let warnings = warned.headers.get_all("warning").iter();
+        let warnings: Vec<&str> = warnings.map(|it| it.to_str().unwrap()).collect();
+        let expect: Vec<String> =
+            expect.split(", ").map(|it| format!("299 - \"{}\"", it.replace('"', "\\\""))).collect();
+        assert_eq!(warnings, expect);
+        assert_eq!(warned.status.as_u16(), 200, "{}", warned.text);
+        assert!(sent("Ignore").await.headers.get("warning").is_none());
+    }
+    let unfit = rig.merge(&format!("{MAPS}/a"), &json!({ "data": { "a": 1 } })).await;
+    assert_eq!(unfit.json()["details"]["causes"][0]["field"], "patch", "{}", unfit.text);
+}
+
 #[tokio::test]
 async fn fixed_paths_answer() {
     let rig = rig().await;

@@ -98,7 +98,7 @@ impl ApiError {
         let mut error = Self::new(422, reason::INVALID, format!("{qualified} {name:?} is invalid: {list}"));
         error.0.details = Some(StatusDetails {
             group: (!group.is_empty()).then(|| group.to_owned()),
-            kind: Some(kind.to_owned()),
+            kind: (!kind.is_empty()).then(|| kind.to_owned()),
             name: (!name.is_empty()).then(|| name.to_owned()),
             causes: Some(errors.iter().map(cause).collect()),
             ..StatusDetails::default()

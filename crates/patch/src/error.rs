@@ -151,6 +151,11 @@ pub(crate) fn type_name(value: &Value) -> &'static str {
     }
 }
 
+/// A value as Go's `%v` prints it, which is how upstream's messages show patches.
+pub fn go_text(value: &Value) -> String {
+    Go(value).to_string()
+}
+
 /// Prints a value as Go's `%v` does, which is how upstream's messages show it.
 struct Go<'a>(&'a Value);
 struct GoMap<'a>(&'a Map<String, Value>);

@@ -18,7 +18,9 @@ pub const MAX_DEPTH: usize = 127;
 
 /// Applies an RFC 6902 patch: all of it, or nothing.
 pub fn json_patch(doc: &Value, patch: &[u8]) -> Result<Value, Error> {
-    let Patch(operations) = serde_json::from_slice(patch).map_err(Error::Decode)?;
+    // By way of a tree, in which the last of two equal keys counts, as upstream reads them.
+    let tree: Value = serde_json::from_slice(patch).map_err(Error::Decode)?;
+    let Patch(operations) = serde_json::from_value(tree).map_err(Error::Decode)?;
     if operations.len() > MAX_OPERATIONS {
         return Err(Error::TooManyOperations(operations.len()));
     }
@@ -102,6 +104,12 @@ mod tests {
         ]);
         let expect = json!({ "metadata": {}, "labels": { "a/b": "2" }, "list": [2, 3], "first": 2 });
         check(doc, patch, Ok(expect));
+    }
+
+    #[test]
+    fn the_last_of_equal_keys_counts() {
+        let patch = br#"[{"op":"add","path":"/a","path":"/b","value":1,"more":2}]"#;
+        assert_eq!(json_patch(&json!({}), patch).expect("the patch applies"), json!({ "b": 1 }));
     }
 
     #[test]

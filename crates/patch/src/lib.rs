@@ -8,6 +8,6 @@ mod error;
 mod json;
 mod strategic;
 
-pub use error::{Class, Error};
+pub use error::{Class, Error, go_text};
 pub use json::{MAX_COPIED_BYTES, MAX_DEPTH, MAX_OPERATIONS, json_patch, merge_patch};
 pub use strategic::strategic_merge;
