@@ -4,9 +4,12 @@
 //! change.
 
 use crate::handlers::subresource;
-use api::resources::Row;
+use api::resources::{Row, Verbs};
 use api::{Kind, Subresource};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
@@ -159,7 +162,7 @@ impl Discovery {
     /// `/api/v1` and `/apis/GROUP/VERSION`.
     pub(crate) fn resources(&self, group: &str, version: &str) -> Option<Value> {
         let found = self.versions.iter().find(|it| it.group == group && it.version == version)?;
-        let resources: Vec<Value> = found.kinds.iter().flat_map(|it| resources_of(it.row())).collect();
+        let resources: Vec<Value> = found.kinds.iter().flat_map(|it| resources_of(*it)).collect();
         Some(json!({
             "kind": "APIResourceList", "apiVersion": "v1", "groupVersion": found.name(), "resources": resources,
         }))
@@ -192,12 +195,23 @@ impl GroupVersion {
     }
 }
 
+/// A name for what a kind is stored as, which clients compare to see that it has changed. Upstream's names, so that the
+/// same storage has the same name.
+fn storage_version_hash(stored: &Row) -> String {
+    let name = format!("{}/{}/{}", stored.group, stored.version, stored.kind);
+    STANDARD.encode(&Sha256::digest(name)[..8])
+}
+
 /// The resource and its subresources, as the old form lists them.
-fn resources_of(row: &Row) -> Vec<Value> {
+fn resources_of(kind: Kind) -> Vec<Value> {
+    let row = kind.row();
     let mut own = json!({
         "name": row.plural, "singularName": row.singular, "namespaced": row.namespaced(), "kind": row.kind,
         "verbs": row.verbs.names(),
     });
+    if row.verbs == Verbs::All {
+        own["storageVersionHash"] = storage_version_hash(kind.stored().row()).into();
+    }
     if !row.short_names.is_empty() {
         own["shortNames"] = json!(row.short_names);
     }
@@ -273,6 +287,21 @@ mod tests {
         assert_eq!(priorities("apps", "v1"), (17_800, 15));
         assert_eq!(priorities("autoscaling", "v2"), (17_500, 30));
         assert_eq!(priorities("x.example.com", "v1"), (1000, 100));
+    }
+
+    /// The hashes of pods and deployments are those of every cluster of upstream's.
+    #[test]
+    fn storage_is_named_as_upstream_names_it() {
+        let check = |group: &str, version: &str, plural: &str, expect: Option<&str>| {
+            let found = Kind::find(group, version, plural).unwrap();
+            let own = resources_of(found).swap_remove(0);
+            assert_eq!(own.get("storageVersionHash").and_then(Value::as_str), expect, "{plural}");
+        };
+        check("", "v1", "pods", Some("xPOwRZ+Yhw8="));
+        check("apps", "v1", "deployments", Some("8aSe+NMegvE="));
+        check("events.k8s.io", "v1", "events", Some("r2yiGXH7wu8="));
+        check("", "v1", "componentstatuses", None);
+        check("authorization.k8s.io", "v1", "subjectaccessreviews", None);
     }
 
     #[test]
