@@ -149,12 +149,25 @@ async fn health(
         };
         text.push_str(&line);
     }
+    text.push_str(&unmatched(&excluded, |it| CHECKS.contains(&it) || own.contains(&it)));
     match (well, query.has("verbose")) {
         (true, false) => respond::text(StatusCode::OK, "ok"),
         (true, true) => respond::text(StatusCode::OK, format!("{text}{endpoint} check passed\n")),
         (false, _) => {
             respond::text(StatusCode::INTERNAL_SERVER_ERROR, format!("{text}{endpoint} check failed\n"))
         }
+    }
+}
+
+/// What is said of checks that are to be left out and do not exist, in upstream's words.
+fn unmatched(excluded: &[&str], is_known: impl Fn(&str) -> bool) -> String {
+    let mut unknown: Vec<String> =
+        excluded.iter().filter(|it| !is_known(it)).map(|it| format!("{it:?}")).collect();
+    unknown.sort();
+    unknown.dedup();
+    match unknown.as_slice() {
+        [] => String::new(),
+        _ => format!("warn: some health checks cannot be excluded: no matches for {}\n", unknown.join(",")),
     }
 }
 

@@ -74,7 +74,12 @@ async fn odd_fields_of_patches_are_told() {
     let twice = r#"{"data":{"a":"1","a":"2"}}"#;
     for (media, patch, expect, shown) in [
         ("application/merge-patch+json", twice, r#"duplicate field "data.a""#, r#"\"data\":{\"a\":\"2\"}"#),
-        ("application/strategic-merge-patch+json", twice, r#"duplicate field "data.a""#, r#""map[data:map[a:2]]""#),
+        (
+            "application/strategic-merge-patch+json",
+            twice,
+            r#"duplicate field "data.a""#,
+            r#""map[data:map[a:2]]""#,
+        ),
         ("application/json-patch+json", operations, of_operations, r#"\"x\":1"#),
     ] {
         let sent = async |validation: &str| {
@@ -107,6 +112,10 @@ async fn fixed_paths_answer() {
         ("/healthz", "ok"),
         ("/readyz?verbose", "[+]watch-cache ok"),
         ("/livez/ping", "ok"),
+        (
+            "/livez?verbose&exclude=foo&exclude=log",
+            "cannot be excluded: no matches for \"foo\"\nlivez check passed",
+        ),
         ("/version", "v1.37.0"),
         ("/metrics", "apiserver_request_total"),
         ("/", "/apis/apps/v1"),
