@@ -75,11 +75,16 @@ impl Content {
             let tree = self.tree()?;
             return kind.decode_value(tree.clone()).map_err(|error| undecodable(kind, &tree, &error));
         }
-        let json = match self.media {
-            Media::Yaml => serde_json::to_vec(&self.tree()?).map_err(ApiError::internal)?.into(),
-            _ => self.bytes.clone(),
+        let (json, twice) = match self.media {
+            Media::Yaml => {
+                let (tree, twice) = read_yaml(&self.bytes)?;
+                (serde_json::to_vec(&tree).map_err(ApiError::internal)?.into(), twice)
+            }
+            _ => (self.bytes.clone(), None),
         };
-        decode(kind, &json, validation, warnings)
+        let mut decoded = read(kind, &json)?;
+        decoded.odd.splice(..0, twice);
+        decoded.judged(validation, warnings, |why| cannot_be_handled(kind, why))
     }
 
     /// Anything else.
@@ -105,15 +110,35 @@ impl Content {
     }
 }
 
-/// The one document of a YAML text.
+/// The one document of a YAML text. Of keys that stand twice the last value counts.
 pub(crate) fn yaml(text: &[u8]) -> Result<Value, ApiError> {
+    read_yaml(text).map(|(document, _)| document)
+}
+
+/// The same with what upstream's library says of keys that stand twice.
+pub(crate) fn read_yaml(text: &[u8]) -> Result<(Value, Option<String>), ApiError> {
     let text = std::str::from_utf8(text).map_err(|_| ApiError::bad_request("the body is not UTF-8"))?;
-    let documents = api::yaml::documents(text);
-    let documents =
-        documents.map_err(|error| ApiError::bad_request(format!("error parsing YAML: {error}")))?;
-    match <[Value; 1]>::try_from(documents) {
-        Ok([document]) => Ok(document),
+    let read = api::yaml::read(text);
+    let read = read.map_err(|error| ApiError::bad_request(format!("error parsing YAML: {error}")))?;
+    let lines: Vec<String> = read
+        .duplicates
+        .iter()
+        .map(|it| format!("\n  line {}: key {:?} already set in map", it.line, it.key))
+        .collect();
+    let twice = (!lines.is_empty()).then(|| format!("{YAML_ERRORS}{}", lines.concat()));
+    match <[Value; 1]>::try_from(read.documents) {
+        Ok([document]) => Ok((document, twice)),
         Err(_) => Err(ApiError::bad_request("the body must be exactly one YAML document")),
+    }
+}
+
+const YAML_ERRORS: &str = "yaml: unmarshal errors:";
+
+/// What is odd, as warnings say it: one line of what YAML's library says is one warning.
+pub(crate) fn warnings_of(odd: &str) -> Vec<String> {
+    match odd.strip_prefix(YAML_ERRORS) {
+        Some(lines) => lines.lines().map(|it| it.trim().to_owned()).filter(|it| !it.is_empty()).collect(),
+        None => vec![odd.to_owned()],
     }
 }
 
@@ -157,7 +182,7 @@ pub(crate) struct Decoded {
 impl Decoded {
     /// The object, if its oddities may pass. `refused` makes the refusal of those that may not.
     pub(crate) fn judged(
-        mut self,
+        self,
         validation: FieldValidation,
         warnings: &mut Vec<String>,
         refused: impl FnOnce(&str) -> ApiError,
@@ -167,7 +192,9 @@ impl Decoded {
             FieldValidation::Strict if !self.odd.is_empty() => {
                 return Err(refused(&format!("strict decoding error: {}", self.odd.join(", "))));
             }
-            FieldValidation::Strict | FieldValidation::Warn => warnings.append(&mut self.odd),
+            FieldValidation::Strict | FieldValidation::Warn => {
+                warnings.extend(self.odd.iter().flat_map(|it| warnings_of(it)));
+            }
         }
         Ok(self.object)
     }
@@ -290,6 +317,12 @@ mod tests {
             Strict,
             Err((400, "strict decoding error: unknown field \"metadata.x\"")),
         );
+        let (yaml, twice) = ("application/yaml", "data:\n  a: b\n  a: c\nextra: 1\n");
+        check(yaml, twice, Ignore, Ok(&[]));
+        check(yaml, twice, Warn, Ok(&["line 3: key \"a\" already set in map", "unknown field \"extra\""]));
+        let refused =
+            "error: yaml: unmarshal errors:\n  line 3: key \"a\" already set in map, unknown field \"extra\"";
+        check(yaml, twice, Strict, Err((400, refused)));
         check(json, r#"{"data":{},"data":{}}"#, Strict, Err((400, "duplicate field \"data\"")));
     }
 }

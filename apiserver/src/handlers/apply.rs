@@ -5,7 +5,7 @@ use super::change::{self, ATTEMPTS, Part, Target};
 use super::create::{self, Request};
 use super::present::Present;
 use crate::authz;
-use crate::body;
+use crate::body::{self, FieldValidation};
 use crate::cache::entry::Entry;
 use crate::notes::Notes;
 use crate::options::WriteOptions;
@@ -35,11 +35,21 @@ impl Applied {
             let error = Error::required(&Path::new("fieldManager"), "is required for apply patch");
             return Err(crate::options::invalid("PatchOptions", &[error]));
         }
+        let options = WriteOptions::of(call.path.verb, &call.query)?;
+        let (config, twice) = body::read_yaml(bytes)?;
+        match (options.validation, twice) {
+            (FieldValidation::Strict, Some(twice)) => {
+                let why = format!("error strict decoding YAML: error converting YAML to JSON: {twice}");
+                return Err(ApiError::bad_request(why));
+            }
+            (FieldValidation::Warn, Some(twice)) => call.notes.warn(body::warnings_of(&twice)),
+            _ => {}
+        }
         Ok(Self {
-            config: named(body::yaml(bytes)?, &call.key.name)?,
+            config: named(config, &call.key.name)?,
             force: if call.query.is_true("force") { Force::Yes } else { Force::No },
             manager: call.manager.of_applied(),
-            options: WriteOptions::of(call.path.verb, &call.query)?,
+            options,
         })
     }
 }

@@ -1,6 +1,6 @@
 //! From parser events to trees: anchors, merges, unique keys, and a bound on what aliases may unfold to.
 
-use super::{Error, scalar};
+use super::{Duplicate, Error, Read, scalar};
 use granit_parser::{Event, Parser, ScalarStyle, Span, StrInput, Tag};
 use k8s_openapi::ByteString;
 use serde_json::{Map, Value};
@@ -15,9 +15,9 @@ const BYTES_PER_NODE: usize = 64;
 /// How deep lists and mappings may nest: as deep as in JSON, so that what is read here can be stored as JSON.
 const MOST_LEVELS: usize = 127;
 
-pub(super) fn documents(text: &str) -> Result<Vec<Value>, Error> {
-    let mut composer =
-        Composer { events: Parser::new_from_str(text), anchors: HashMap::new(), nodes: 0, level: 0 };
+pub(super) fn read(text: &str) -> Result<Read, Error> {
+    let (events, anchors) = (Parser::new_from_str(text), HashMap::new());
+    let mut composer = Composer { events, anchors, nodes: 0, level: 0, duplicates: Vec::new() };
     let mut documents = Vec::new();
     while let Some((event, span)) = composer.next()? {
         match event {
@@ -28,7 +28,7 @@ pub(super) fn documents(text: &str) -> Result<Vec<Value>, Error> {
         }
     }
     documents.retain(|it| !it.is_null());
-    Ok(documents)
+    Ok(Read { documents, duplicates: composer.duplicates })
 }
 
 /// A finished node under an anchor, how many nodes it holds and how many levels.
@@ -44,6 +44,8 @@ struct Composer<'a> {
     nodes: usize,
     /// How many lists and mappings are open.
     level: usize,
+    /// Keys that stand twice, as far as they have been met.
+    duplicates: Vec<Duplicate>,
 }
 
 impl<'a> Composer<'a> {
@@ -147,7 +149,7 @@ impl<'a> Composer<'a> {
             }
             let key = key_of(key, &span)?;
             if !own.insert(key.clone()) {
-                return Err(Error::DuplicateKey { line: span.start.line(), key });
+                self.duplicates.push(Duplicate { line: span.start.line(), key: key.clone() });
             }
             map.insert(key, value);
         }

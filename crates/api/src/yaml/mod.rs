@@ -2,7 +2,8 @@
 //!
 //! Start at [`documents`] and [`to_string`]. The syntax is read by granit-parser; what a scalar means is decided here,
 //! by the rules of YAML 1.1 that kubectl's library follows: `0644` is 420, `on` is true, `<<` merges, timestamps stay
-//! text. Keys that stand twice are refused, as are documents that explode through aliases or nest deeper than JSON may.
+//! text. Keys that stand twice are refused by [`documents`] and told by [`read`]; documents that explode through aliases
+//! or nest deeper than JSON may are refused by both.
 
 mod compose;
 mod emit;
@@ -36,12 +37,39 @@ pub enum Error {
     Bomb,
 }
 
+/// A key that stands in a mapping once more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Duplicate {
+    /// Where it stands the second time, or the third; counts from 1.
+    pub line: usize,
+    /// The key.
+    pub key: String,
+}
+
+/// What a text holds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Read {
+    /// Every document that holds something.
+    pub documents: Vec<Value>,
+    /// Keys that stand twice. The last value counts, as upstream's library has it.
+    pub duplicates: Vec<Duplicate>,
+}
+
 /// Reads every document that holds something; JSON is YAML too, also several values one after the other.
 pub fn documents(text: &str) -> Result<Vec<Value>, Error> {
+    let Read { documents, duplicates } = read(text)?;
+    match duplicates.into_iter().next() {
+        None => Ok(documents),
+        Some(Duplicate { line, key }) => Err(Error::DuplicateKey { line, key }),
+    }
+}
+
+/// The same for who wants to know of keys that stand twice, and go on.
+pub fn read(text: &str) -> Result<Read, Error> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     match json(text) {
-        Some(documents) => Ok(documents),
-        None => compose::documents(text),
+        Some(documents) => Ok(Read { documents, duplicates: Vec::new() }),
+        None => compose::read(text),
     }
 }
 
@@ -154,6 +182,10 @@ mod tests {
         refused("true: b\nyes: c\n", "line 2: key \"true\" already set in map");
         refused("a: 1\nb: 2\na: 3\n", "line 3: key \"a\" already set in map");
         refused("x:\n  a: 1\n  'a': 3\n", "line 3: key \"a\" already set in map");
+        let read = super::read("a: 1\nb: {c: 1, c: 2}\na: 3\n").expect("it is read");
+        assert_eq!(read.documents, [json!({"a": 3, "b": {"c": 2}})]);
+        let lines: Vec<_> = read.duplicates.iter().map(|it| (it.line, it.key.as_str())).collect();
+        assert_eq!(lines, [(2, "c"), (3, "a")]);
         refused("? [a]\n: b\n", "line 1");
         refused("a: b: c", "line 1");
         refused("a: [", "line");
