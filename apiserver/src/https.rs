@@ -22,6 +22,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -33,6 +34,20 @@ const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(10);
 const IDLE_PATIENCE: Duration = Duration::from_secs(300);
 /// How long accepting pauses when the process has no file descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How HTTP begins, by which Go's servers, too, tell that it is not TLS.
+const PLAIN: [&[u8; 5]; 5] = [b"GET /", b"HEAD ", b"POST ", b"PUT /", b"OPTIO"];
+/// What Go's servers say then.
+const NOT_TLS: &[u8] = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
+
+/// Answers in the clear, so that the mistake is seen.
+async fn refuse_plain(mut stream: TcpStream) {
+    // What is not read before the end would take the answer back.
+    let _unread = stream.try_read(&mut [0; 4096]);
+    if let Err(error) = stream.write_all(NOT_TLS).await {
+        tracing::debug!(%error, "failed to tell a client to use HTTPS");
+    }
+}
 
 /// Opens the listeners; gives the addresses as bound.
 pub(crate) async fn bind(addresses: &[SocketAddr]) -> Result<(Vec<TcpListener>, Vec<SocketAddr>), Error> {
@@ -88,12 +103,25 @@ impl Edge {
     async fn connection(self, stream: TcpStream, peer: SocketAddr) {
         // Answers are written whole, so there is nothing to wait for before sending them.
         let _unsupported = stream.set_nodelay(true);
+        if self.is_plain(&stream).await {
+            return refuse_plain(stream).await;
+        }
         let handshake = clock::timeout(HANDSHAKE_PATIENCE, self.acceptor.accept(stream));
         match self.tasks.token().run_until_cancelled(handshake).await {
             Some(Ok(Ok(stream))) => self.requests(stream, peer).await,
             Some(Ok(Err(error))) => tracing::debug!(%peer, %error, "TLS failed"),
             Some(Err(_)) => tracing::debug!(%peer, "TLS took too long"),
             None => {}
+        }
+    }
+
+    /// Whether a client speaks HTTP where TLS is spoken. Who says nothing, or leaves, is TLS's business.
+    async fn is_plain(&self, stream: &TcpStream) -> bool {
+        let mut first = [0; 5];
+        let peeked = clock::timeout(HANDSHAKE_PATIENCE, stream.peek(&mut first));
+        match self.tasks.token().run_until_cancelled(peeked).await {
+            Some(Ok(Ok(length))) if length > 0 => PLAIN.iter().any(|it| it.starts_with(&first[..length])),
+            _ => false,
         }
     }
 

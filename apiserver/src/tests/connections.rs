@@ -31,6 +31,17 @@ async fn connect(rig: &Rig) -> TlsStream<TcpStream> {
     connector.connect("localhost".try_into().unwrap(), stream).await.unwrap()
 }
 
+#[tokio::test]
+async fn who_forgets_the_s_of_https_is_told() {
+    let rig = rig_with(|config| config.listen = vec![([127, 0, 0, 1], 0).into()]).await;
+    let mut stream = TcpStream::connect(rig.server.addresses()[0]).await.unwrap();
+    stream.write_all(b"GET /version HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.0 400 Bad Request\r\n"), "{answer}");
+    assert!(answer.ends_with("Client sent an HTTP request to an HTTPS server.\n"), "{answer}");
+}
+
 /// Python's clients send a request's head and its body one after the other, and use the connection again.
 #[tokio::test]
 async fn a_refusal_before_the_body_has_come_does_not_cost_the_connection() {
