@@ -13,8 +13,9 @@ use axum::extract::{Path, RawQuery, State as Shared};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use bytes::Bytes;
-use http::header::{ACCEPT, ETAG, IF_NONE_MATCH};
+use http::header::{ACCEPT, CACHE_CONTROL, ETAG, EXPIRES, IF_NONE_MATCH, LOCATION};
 use http::{HeaderMap, HeaderValue, StatusCode};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -277,20 +278,53 @@ async fn openapi_index(Shared(it): Shared<Endpoints>, headers: HeaderMap) -> Res
     document(&headers, &documents::index(&it.served()))
 }
 
-async fn openapi_v3(Shared(it): Shared<Endpoints>, headers: HeaderMap, Path(root): Path<String>) -> Response {
+/// One document. Who names its hash, as the index does, may keep it for good; who names another is sent to the right one.
+async fn openapi_v3(
+    Shared(it): Shared<Endpoints>,
+    headers: HeaderMap,
+    Path(root): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Response {
     let Some(tag) = documents::tag(&it.served(), &root) else {
         return respond::refusal(&ApiError::no_route());
     };
-    let tag = format!("\"{tag}\"");
-    if is_known(&headers, &tag) {
-        return tagged(
-            respond::bytes(StatusCode::NOT_MODIFIED, Form::JSON.content_type(), Body::empty()),
-            &tag,
-        );
+    let query = Query::parse(query.as_deref());
+    match query.get("hash") {
+        None => openapi_document(&it, &headers, &root, &tag),
+        Some(hash) if hash == tag => {
+            let mut response = openapi_document(&it, &headers, &root, &tag);
+            kept_for_good(&mut response, it.state.now());
+            response
+        }
+        Some(_) => {
+            let mut response = respond::text(StatusCode::MOVED_PERMANENTLY, Body::empty());
+            if let Ok(place) = HeaderValue::from_str(&format!("/openapi/v3/{root}?hash={tag}")) {
+                response.headers_mut().insert(LOCATION, place);
+            }
+            response
+        }
     }
-    match documents::document(&it.served(), &root) {
-        Some(json) => tagged(respond::bytes(StatusCode::OK, Form::JSON.content_type(), json), &tag),
+}
+
+fn openapi_document(it: &Endpoints, headers: &HeaderMap, root: &str, tag: &str) -> Response {
+    let tag = format!("\"{tag}\"");
+    let json = Form::JSON.content_type();
+    if is_known(headers, &tag) {
+        return tagged(respond::bytes(StatusCode::NOT_MODIFIED, json, Body::empty()), &tag);
+    }
+    match documents::document(&it.served(), root) {
+        Some(document) => tagged(respond::bytes(StatusCode::OK, json, document), &tag),
         None => respond::refusal(&ApiError::no_route()),
+    }
+}
+
+/// Lets caches keep an answer as long as caches keep anything, which is a year.
+fn kept_for_good(response: &mut Response, now: Timestamp) {
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, immutable"));
+    let end = now.saturating_add(SignedDuration::from_hours(365 * 24)).unwrap_or(now);
+    if let Ok(end) = HeaderValue::from_str(&end.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()) {
+        headers.insert(EXPIRES, end);
     }
 }
 

@@ -131,6 +131,20 @@ async fn fixed_paths_answer() {
 }
 
 #[tokio::test]
+async fn documents_are_kept_by_their_hash() {
+    let rig = rig().await;
+    let index = rig.ok("GET", "/openapi/v3", &serde_json::Value::Null).await;
+    let place = index["paths"]["apis/apps/v1"]["serverRelativeURL"].as_str().unwrap();
+    let right = send(&rig.admin, "GET", place, &[], "").await;
+    assert_eq!(right.headers["cache-control"], "public, immutable");
+    assert!(right.headers["expires"].to_str().unwrap().ends_with(" GMT"));
+    let wrong = send(&rig.admin, "GET", "/openapi/v3/apis/apps/v1?hash=0", &[], "").await;
+    assert_eq!((wrong.status.as_u16(), wrong.headers["location"].to_str().unwrap()), (301, place));
+    let none = send(&rig.admin, "GET", "/openapi/v3/apis/apps/v1", &[], "").await;
+    assert_eq!(none.headers["cache-control"], "no-cache, private");
+}
+
+#[tokio::test]
 async fn people_get_indented_answers() {
     let rig = rig().await;
     rig.ok("POST", MAPS, &map("a")).await;
