@@ -237,7 +237,7 @@ fn validate(target: &Target<'_>, new: &Object, old: &Object) -> Result<(), ApiEr
     let mut errors: Errors = meta::validate_meta(new);
     errors.extend(meta::validate_meta_update(new, old));
     errors.extend(match target.part {
-        Part::Chosen => strategy.validate(new),
+        Part::Chosen => strategy.validate_anew(new, old),
         Part::Main | Part::Status => strategy.validate_change(new, old),
     });
     if let Some(below) = below(target) {

@@ -333,7 +333,7 @@ fn merged(object: &Object, wanted: &Object, subresource: Subresource) -> Result<
                 container.resources.clone_from(&it.resources);
             }
         }
-        return Ok(changed);
+        return resized(changed, object);
     }
     let present = spec.ephemeral_containers.as_deref().unwrap_or_default();
     let next = wanted.ephemeral_containers.as_deref().unwrap_or_default();
@@ -345,6 +345,13 @@ fn merged(object: &Object, wanted: &Object, subresource: Subresource) -> Result<
     }
     spec.ephemeral_containers.clone_from(&wanted.ephemeral_containers);
     Ok(changed)
+}
+
+fn resized(changed: Object, object: &Object) -> Result<Object, ApiError> {
+    let pods = changed.get::<Pod>().zip(object.get::<Pod>());
+    let errors = pods.map(|(new, old)| api::validation::pod::validate_resize(new, old)).unwrap_or_default();
+    let name = object.meta().name.as_deref().unwrap_or_default();
+    if errors.is_empty() { Ok(changed) } else { Err(ApiError::invalid(Pod::KIND.row(), name, &errors)) }
 }
 
 async fn chosen(

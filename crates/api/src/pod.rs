@@ -17,12 +17,17 @@ type Quantities = BTreeMap<String, Quantity>;
 /// What the pod requests while it runs: the sum over its containers and sidecars, or the largest init container when
 /// that is more, plus the overhead. Requests of the pod itself win over those of its containers.
 pub fn requests(spec: &PodSpec) -> Amounts {
-    let mut total = total_of(spec, |it| it.requests.as_ref());
+    let mut total = aggregate_requests(spec);
     take_pod_level(&mut total, spec.resources.as_ref().and_then(|it| it.requests.as_ref()));
     for (name, quantity) in spec.overhead.iter().flatten() {
         add_one(&mut total, name, amount(quantity));
     }
     total
+}
+
+/// What the pod's containers request together, whatever the pod itself requests.
+pub fn aggregate_requests(spec: &PodSpec) -> Amounts {
+    total_of(spec, |it| it.requests.as_ref())
 }
 
 /// What the pod is limited to. The overhead counts for resources that have a limit only.
@@ -155,9 +160,14 @@ fn total_of(spec: &PodSpec, part: impl Fn(&ResourceRequirements) -> Option<&Quan
     running
 }
 
+/// Whether a pod as a whole can request this resource.
+pub(crate) fn is_pod_level(resource: &str) -> bool {
+    matches!(resource, "cpu" | "memory") || resource.starts_with("hugepages-")
+}
+
 fn take_pod_level(total: &mut Amounts, own: Option<&Quantities>) {
     for (name, quantity) in own.into_iter().flatten() {
-        if name == "cpu" || name == "memory" || name.starts_with("hugepages-") {
+        if is_pod_level(name) {
             total.insert(name.clone(), amount(quantity));
         }
     }

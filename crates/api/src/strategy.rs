@@ -240,9 +240,19 @@ pub trait Strategy: Sync {
     fn validate_below(&self, _object: &Object, _old: &Object, _below: Subresource) -> Errors {
         Errors::new()
     }
+    /// What is wrong with an object that was not so before. What was stored with a mistake, before the rule was known,
+    /// stays writable: upstream calls that ratcheting.
+    fn validate_anew(&self, object: &Object, old: &Object) -> Errors {
+        let mut errors = self.validate(object);
+        if !errors.is_empty() {
+            let before = self.validate(old);
+            errors.retain(|it| !before.contains(it));
+        }
+        errors
+    }
     /// What is wrong with a changed object, and with the change.
     fn validate_change(&self, object: &Object, old: &Object) -> Errors {
-        let mut errors = self.validate(object);
+        let mut errors = self.validate_anew(object, old);
         errors.extend(self.validate_update(object, old));
         errors
     }

@@ -1,5 +1,6 @@
 //! What the API server fills into pods and pod templates.
 
+use crate::quantity::Format;
 use crate::strategies::defaults::{nonzero, text, value};
 use crate::strategies::persistent_volume_claim;
 use k8s_openapi::api::core::v1::{
@@ -22,9 +23,7 @@ pub(crate) fn pod(spec: &mut PodSpec) {
             nonzero(&mut port.host_port, port.container_port);
         }
     }
-    if let Some(resources) = &mut spec.resources {
-        requests_from_limits(resources);
-    }
+    pod_requests(spec);
     value(&mut spec.enable_service_links, true);
     pod_spec(spec);
 }
@@ -66,6 +65,18 @@ fn requests_from_limits(resources: &mut ResourceRequirements) {
     for (name, limit) in limits {
         requests.entry(name.clone()).or_insert_with(|| limit.clone());
     }
+}
+
+/// A pod that asks for resources as a whole asks for what its containers do, or else for its limits (KEP-2837).
+fn pod_requests(spec: &mut PodSpec) {
+    let together = crate::pod::aggregate_requests(spec);
+    let Some(resources) = &mut spec.resources else { return };
+    for (name, sum) in together.into_iter().filter(|(name, _)| crate::pod::is_pod_level(name)) {
+        let format = if name == "cpu" { Format::Decimal } else { Format::Binary };
+        let requests = resources.requests.get_or_insert_default();
+        requests.entry(name).or_insert_with(|| sum.written(format));
+    }
+    requests_from_limits(resources);
 }
 
 /// Both kinds of container have the same fields under different types.
@@ -221,6 +232,9 @@ mod tests {
         let limits =
             json!({"resources": {"limits": {"cpu": "1", "memory": "2"}, "requests": {"cpu": "500m"}}});
         check(one(limits), "/containers/0/resources/requests", json!({"cpu": "500m", "memory": "2"}));
+        let mut whole = one(json!({"resources": {"requests": {"memory": "1Gi"}}}));
+        whole["resources"] = json!({"limits": {"cpu": "2", "memory": "3Gi"}});
+        check(whole, "/resources/requests", json!({"cpu": "2", "memory": "1Gi"}));
         let field =
             json!({"env": [{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]});
         check(one(field), "/containers/0/env/0/valueFrom/fieldRef/apiVersion", json!("v1"));

@@ -1,19 +1,19 @@
 //! What is wrong with containers of each sort.
 
-use super::{env, id_in_range, no_backsteps, probe, required_name, resources, seccomp};
+use super::{env, probe, required_name, resources, security};
 use crate::field::{Error, Errors, Path};
 use crate::pod::is_sidecar;
 use crate::validation::common::{all, all_of_number, one_of, optional_one_of};
 use crate::validation::names;
 use k8s_openapi::api::core::v1::{
-    Container, ContainerPort, EphemeralContainer, SecurityContext, VolumeMount,
+    Container, ContainerPort, ContainerResizePolicy, EphemeralContainer, PodSpec, VolumeMount,
 };
 use std::collections::BTreeSet;
 
 /// What a container is checked against.
 pub(super) struct Context<'a> {
     pub(super) volumes: &'a BTreeSet<String>,
-    pub(super) host_network: bool,
+    pub(super) spec: &'a PodSpec,
     /// Names of the containers so far.
     pub(super) names: BTreeSet<String>,
 }
@@ -24,7 +24,7 @@ pub(super) fn regular(errors: &mut Errors, path: &Path, containers: &[Container]
         let path = path.index(index);
         common(errors, &path, container, context);
         probe::probes(errors, &path, container);
-        probe::lifecycle(errors, &path.child("lifecycle"), container.lifecycle.as_ref());
+        probe::lifecycle(errors, &path.child("lifecycle"), container.lifecycle.as_ref(), context.spec);
         host_port_conflicts(errors, &path.child("ports"), container, &mut taken);
     }
 }
@@ -35,7 +35,7 @@ pub(super) fn init(errors: &mut Errors, path: &Path, containers: &[Container], c
         common(errors, &path, container, context);
         if is_sidecar(container) {
             probe::probes(errors, &path, container);
-            probe::lifecycle(errors, &path.child("lifecycle"), container.lifecycle.as_ref());
+            probe::lifecycle(errors, &path.child("lifecycle"), container.lifecycle.as_ref(), context.spec);
             continue;
         }
         let detail = "may not be set for init containers without restartPolicy=Always";
@@ -73,6 +73,8 @@ pub(super) fn ephemeral(
             ("readinessProbe", container.readiness_probe.is_some()),
             ("startupProbe", container.startup_probe.is_some()),
             ("lifecycle", container.lifecycle.is_some()),
+            ("resources", container.resources.as_ref().is_some_and(|it| *it != Default::default())),
+            ("resizePolicy", container.resize_policy.is_some()),
         ] {
             if set {
                 errors.push(Error::forbidden(&path.child(name), detail));
@@ -113,15 +115,32 @@ fn common(errors: &mut Errors, path: &Path, container: &Container, context: &mut
     );
     let restart = ["Always", "Never", "OnFailure"];
     optional_one_of(errors, &path.child("restartPolicy"), container.restart_policy.as_deref(), &restart);
-    ports(errors, &path.child("ports"), container, context.host_network);
+    ports(errors, &path.child("ports"), container);
     env::variables(errors, &path.child("env"), container.env.as_deref().unwrap_or_default());
     env::sources(errors, &path.child("envFrom"), container.env_from.as_deref().unwrap_or_default());
     mounts(errors, path, container, context.volumes);
     if let Some(requirements) = &container.resources {
-        resources::requirements(errors, &path.child("resources"), requirements);
+        resources::of_container(errors, &path.child("resources"), requirements);
     }
+    let policies = container.resize_policy.as_deref().unwrap_or_default();
+    resize_policy(errors, &path.child("resizePolicy"), policies, context.spec);
     if let Some(security) = &container.security_context {
-        security_context(errors, &path.child("securityContext"), security);
+        security::of_container(errors, &path.child("securityContext"), security);
+    }
+}
+
+fn resize_policy(errors: &mut Errors, path: &Path, policies: &[ContainerResizePolicy], spec: &PodSpec) {
+    let mut seen = BTreeSet::new();
+    for (index, it) in policies.iter().enumerate() {
+        if !seen.insert(&it.resource_name) {
+            errors.push(Error::duplicate(&path.index(index), it.resource_name.as_str()));
+        }
+        one_of(errors, path, Some(&it.resource_name), &["cpu", "memory"]);
+        one_of(errors, path, Some(&it.restart_policy), &["NotRequired", "RestartContainer"]);
+        if spec.restart_policy.as_deref() == Some("Never") && it.restart_policy != "NotRequired" {
+            let detail = "must be 'NotRequired' when `restartPolicy` is 'Never'";
+            errors.push(Error::invalid(path, it.restart_policy.as_str(), detail));
+        }
     }
 }
 
@@ -133,7 +152,7 @@ fn image(errors: &mut Errors, path: &Path, image: &str) {
     }
 }
 
-fn ports(errors: &mut Errors, path: &Path, container: &Container, host_network: bool) {
+fn ports(errors: &mut Errors, path: &Path, container: &Container) {
     let mut seen = BTreeSet::new();
     for (index, port) in container.ports.iter().flatten().enumerate() {
         let path = path.index(index);
@@ -151,10 +170,6 @@ fn ports(errors: &mut Errors, path: &Path, container: &Container, host_network: 
         let host_port = port.host_port.unwrap_or(0);
         if host_port != 0 {
             number_of_port(errors, &path.child("hostPort"), host_port);
-        }
-        if host_network && host_port != port.container_port {
-            let detail = "must match `hostPort` when `hostNetwork` is true";
-            errors.push(Error::invalid(&path.child("containerPort"), port.container_port, detail));
         }
         one_of(errors, &path.child("protocol"), port.protocol.as_deref(), &["SCTP", "TCP", "UDP"]);
     }
@@ -238,28 +253,5 @@ fn propagation(errors: &mut Errors, path: &Path, mount: &VolumeMount, container:
     if mount.mount_propagation.as_deref() == Some("Bidirectional") && !privileged {
         let detail = "Bidirectional mount propagation is available only to privileged containers";
         errors.push(Error::forbidden(path, detail));
-    }
-}
-
-fn security_context(errors: &mut Errors, path: &Path, context: &SecurityContext) {
-    id_in_range(errors, &path.child("runAsUser"), context.run_as_user);
-    id_in_range(errors, &path.child("runAsGroup"), context.run_as_group);
-    let proc_mounts = ["Default", "Unmasked"];
-    optional_one_of(errors, &path.child("procMount"), context.proc_mount.as_deref(), &proc_mounts);
-    if let Some(profile) = &context.seccomp_profile {
-        seccomp(errors, &path.child("seccompProfile"), &profile.type_, profile.localhost_profile.as_deref());
-        no_backsteps(errors, path, profile.localhost_profile.as_deref().unwrap_or_default());
-    }
-    if context.allow_privilege_escalation == Some(false) {
-        if context.privileged == Some(true) {
-            let detail = "cannot set `allowPrivilegeEscalation` to false and `privileged` to true";
-            errors.push(Error::invalid(path, crate::validation::common::shown(context), detail));
-        }
-        let added = context.capabilities.as_ref().and_then(|it| it.add.as_deref()).unwrap_or_default();
-        if added.iter().any(|it| it == "CAP_SYS_ADMIN") {
-            let detail =
-                "cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN";
-            errors.push(Error::invalid(path, crate::validation::common::shown(context), detail));
-        }
     }
 }

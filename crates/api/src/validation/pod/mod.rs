@@ -4,15 +4,19 @@
 
 mod container;
 mod env;
+mod platform;
 mod probe;
+mod resize;
 mod resources;
 mod scheduling;
+mod security;
 #[cfg(test)]
 mod tests;
 pub mod update;
 mod volume;
 
-pub(crate) use resources::{resource_list, resource_name};
+pub use resize::validate_resize;
+pub(crate) use resources::{quantity, resource_list, resource_name};
 pub(crate) use scheduling::{EFFECTS, node_selector, tolerations};
 pub(crate) use volume::host_path;
 
@@ -21,31 +25,42 @@ use crate::validation::common::{
     all, all_of_number, not_negative, one_of, optional, optional_one_of, required,
 };
 use crate::validation::{meta, names};
-use k8s_openapi::api::core::v1::{
-    Container, Pod, PodDNSConfig, PodSecurityContext, PodSpec, PodTemplateSpec,
-};
+use k8s_openapi::api::core::v1::{Container, Pod, PodDNSConfig, PodSpec, PodTemplateSpec};
 use std::collections::BTreeSet;
 
 const MOST_SECONDS: i64 = i32::MAX as i64;
+
+/// Where a pod's spec stands: a template leaves some of its fields to the pods that are made from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Pod,
+    Template,
+}
 
 /// What is wrong with a pod besides its metadata.
 pub fn validate(pod: &Pod) -> Errors {
     let (mut errors, path) = (Errors::new(), Path::new("spec"));
     match &pod.spec {
-        Some(pod_spec) => spec(&mut errors, &path, pod_spec),
+        Some(pod_spec) => spec(&mut errors, &path, pod_spec, Place::Pod),
         None => errors.push(Error::required(&path.child("containers"), "")),
     }
     errors
 }
 
-/// What is wrong with a new pod: its `ephemeralcontainers` come later, by the subresource of that name.
+/// What is wrong with a new pod: its `ephemeralcontainers` come later, by the subresource of that name, and so does
+/// the node of a pod that is gated.
 pub(crate) fn validate_create(pod: &Pod) -> Errors {
-    let containers = pod.spec.as_ref().and_then(|it| it.ephemeral_containers.as_ref());
-    if containers.is_none_or(Vec::is_empty) {
-        return Errors::new();
+    let (mut errors, path) = (Errors::new(), Path::new("spec"));
+    let Some(spec) = &pod.spec else { return errors };
+    if spec.ephemeral_containers.as_ref().is_some_and(|it| !it.is_empty()) {
+        errors.push(Error::forbidden(&path.child("ephemeralContainers"), "cannot be set on create"));
     }
-    let path = Path::new("spec").child("ephemeralContainers");
-    vec![Error::forbidden(&path, "cannot be set on create")]
+    let gated = spec.scheduling_gates.as_ref().is_some_and(|it| !it.is_empty());
+    if gated && spec.node_name.as_ref().is_some_and(|it| !it.is_empty()) {
+        let detail = "cannot be set until all schedulingGates have been cleared";
+        errors.push(Error::forbidden(&path.child("nodeName"), detail));
+    }
+    errors
 }
 
 /// What is wrong with the template of a workload.
@@ -60,7 +75,7 @@ pub(crate) fn template(errors: &mut Errors, path: &Path, template: &PodTemplateS
         errors.push(Error::required(&path.child("containers"), ""));
         return;
     };
-    spec(errors, &path, pod_spec);
+    spec(errors, &path, pod_spec, Place::Template);
     if pod_spec.ephemeral_containers.as_ref().is_some_and(|it| !it.is_empty()) {
         let detail = "ephemeral containers not allowed in pod template";
         errors.push(Error::forbidden(&path.child("ephemeralContainers"), detail));
@@ -68,7 +83,7 @@ pub(crate) fn template(errors: &mut Errors, path: &Path, template: &PodTemplateS
 }
 
 /// What is wrong with a pod's spec.
-pub(crate) fn spec(errors: &mut Errors, path: &Path, spec: &PodSpec) {
+fn spec(errors: &mut Errors, path: &Path, spec: &PodSpec, place: Place) {
     let volumes =
         volume::volumes(errors, &path.child("volumes"), spec.volumes.as_deref().unwrap_or_default());
     containers(errors, path, spec, &volumes);
@@ -78,9 +93,7 @@ pub(crate) fn spec(errors: &mut Errors, path: &Path, spec: &PodSpec) {
     one_of(errors, &path.child("dnsPolicy"), spec.dns_policy.as_deref(), &dns_policies);
     let preemption = ["PreemptLowerPriority", "Never"];
     optional_one_of(errors, &path.child("preemptionPolicy"), spec.preemption_policy.as_deref(), &preemption);
-    if let Some(os) = &spec.os {
-        one_of(errors, &path.child("os").child("name"), Some(&os.name), &["linux", "windows"]);
-    }
+    platform::platform(errors, path, spec, place);
     for (name, value) in [
         ("nodeName", &spec.node_name),
         ("serviceAccountName", &spec.service_account_name),
@@ -98,18 +111,13 @@ pub(crate) fn spec(errors: &mut Errors, path: &Path, spec: &PodSpec) {
     }
     let grace = path.child("terminationGracePeriodSeconds");
     not_negative(errors, &grace, spec.termination_grace_period_seconds);
-    for (index, secret) in spec.image_pull_secrets.iter().flatten().enumerate() {
-        if secret.name.is_empty() {
-            errors.push(Error::required(&path.child("imagePullSecrets").index(index).child("name"), ""));
-        }
-    }
     dns(errors, &path.child("dnsConfig"), spec);
     host_aliases(errors, &path.child("hostAliases"), spec);
     scheduling::scheduling(errors, path, spec);
-    security(errors, &path.child("securityContext"), spec);
+    security::of_pod(errors, &path.child("securityContext"), spec);
     resource_list(errors, &path.child("overhead"), spec.overhead.as_ref());
     if let Some(own) = &spec.resources {
-        resources::requirements(errors, &path.child("resources"), own);
+        resources::of_pod(errors, &path.child("resources"), own, spec);
     }
 }
 
@@ -117,8 +125,7 @@ fn containers(errors: &mut Errors, path: &Path, spec: &PodSpec, volumes: &BTreeS
     if spec.containers.is_empty() {
         errors.push(Error::required(&path.child("containers"), ""));
     }
-    let host_network = spec.host_network == Some(true);
-    let mut context = container::Context { volumes, host_network, names: BTreeSet::new() };
+    let mut context = container::Context { volumes, spec, names: BTreeSet::new() };
     container::regular(errors, &path.child("containers"), &spec.containers, &mut context);
     let init: &[Container] = spec.init_containers.as_deref().unwrap_or_default();
     container::init(errors, &path.child("initContainers"), init, &mut context);
@@ -164,76 +171,6 @@ fn host_aliases(errors: &mut Errors, path: &Path, spec: &PodSpec) {
         all(errors, &path.index(index).child("ip"), &alias.ip, names::ip(&alias.ip));
         for (at, name) in alias.hostnames.iter().flatten().enumerate() {
             all(errors, &path.index(index).child("hostnames").index(at), name, names::dns_subdomain(name));
-        }
-    }
-}
-
-fn security(errors: &mut Errors, path: &Path, spec: &PodSpec) {
-    if spec.host_pid == Some(true) && spec.share_process_namespace == Some(true) {
-        let path = path.child("shareProcessNamespace");
-        errors.push(Error::invalid(&path, true, "ShareProcessNamespace and HostPID cannot both be enabled"));
-    }
-    let Some(context) = &spec.security_context else { return };
-    for (name, id) in [
-        ("fsGroup", context.fs_group),
-        ("runAsUser", context.run_as_user),
-        ("runAsGroup", context.run_as_group),
-    ] {
-        id_in_range(errors, &path.child(name), id);
-    }
-    for (index, group) in context.supplemental_groups.iter().flatten().enumerate() {
-        id_in_range(errors, &path.child("supplementalGroups").index(index), Some(*group));
-    }
-    optional_one_of(
-        errors,
-        &path.child("fsGroupChangePolicy"),
-        context.fs_group_change_policy.as_deref(),
-        &["Always", "OnRootMismatch"],
-    );
-    sysctls(errors, &path.child("sysctls"), context);
-    if let Some(profile) = &context.seccomp_profile {
-        seccomp(errors, &path.child("seccompProfile"), &profile.type_, profile.localhost_profile.as_deref());
-    }
-}
-
-fn sysctls(errors: &mut Errors, path: &Path, context: &PodSecurityContext) {
-    let mut seen = BTreeSet::new();
-    for (index, sysctl) in context.sysctls.iter().flatten().enumerate() {
-        let path = path.index(index).child("name");
-        let good = |it: u8| {
-            it.is_ascii_lowercase() || it.is_ascii_digit() || matches!(it, b'.' | b'-' | b'_' | b'/')
-        };
-        if sysctl.name.is_empty() {
-            errors.push(Error::required(&path, ""));
-        } else if !sysctl.name.bytes().all(good) || sysctl.name.len() > 253 {
-            errors.push(Error::invalid(
-                &path,
-                sysctl.name.as_str(),
-                "must have at most 253 characters and match the format of a sysctl",
-            ));
-        } else if !seen.insert(&sysctl.name) {
-            errors.push(Error::duplicate(&path, sysctl.name.as_str()));
-        }
-    }
-}
-
-/// A user's or a group's number.
-fn id_in_range(errors: &mut Errors, path: &Path, id: Option<i64>) {
-    if let Some(id) = id {
-        all_of_number(errors, path, id, names::in_range(id, 0, MOST_SECONDS));
-    }
-}
-
-fn seccomp(errors: &mut Errors, path: &Path, type_: &str, localhost: Option<&str>) {
-    one_of(errors, &path.child("type"), Some(type_), &["Localhost", "RuntimeDefault", "Unconfined"]);
-    let path = path.child("localhostProfile");
-    match (type_, localhost) {
-        ("Localhost", None) => {
-            errors.push(Error::required(&path, "must be set when seccomp type is Localhost"))
-        }
-        ("Localhost", Some(_)) | (_, None) => {}
-        (_, Some(profile)) => {
-            errors.push(Error::invalid(&path, profile, "can only be set when seccomp type is Localhost"));
         }
     }
 }

@@ -1,10 +1,11 @@
 //! What is wrong with probes and lifecycle hooks.
 
+use super::platform;
 use crate::field::{Error, Errors, Path};
 use crate::validation::common::{all, all_of_number, not_negative, one_of, port};
 use crate::validation::names;
 use k8s_openapi::api::core::v1::{
-    Container, ExecAction, HTTPGetAction, Lifecycle, LifecycleHandler, Probe, TCPSocketAction,
+    Container, ExecAction, HTTPGetAction, Lifecycle, LifecycleHandler, PodSpec, Probe, TCPSocketAction,
 };
 
 pub(super) fn probes(errors: &mut Errors, path: &Path, container: &Container) {
@@ -54,16 +55,19 @@ fn one(errors: &mut Errors, path: &Path, probe: &Probe) {
     }
 }
 
-pub(super) fn lifecycle(errors: &mut Errors, path: &Path, lifecycle: Option<&Lifecycle>) {
+pub(super) fn lifecycle(errors: &mut Errors, path: &Path, lifecycle: Option<&Lifecycle>, spec: &PodSpec) {
     let Some(lifecycle) = lifecycle else { return };
     for (name, hook) in [("postStart", &lifecycle.post_start), ("preStop", &lifecycle.pre_stop)] {
         if let Some(hook) = hook {
-            handler(errors, &path.child(name), hook);
+            handler(errors, &path.child(name), hook, spec.termination_grace_period_seconds);
         }
+    }
+    if let Some(signal) = &lifecycle.stop_signal {
+        platform::stop_signal(errors, &path.child("stopSignal"), signal, spec.os.as_ref());
     }
 }
 
-fn handler(errors: &mut Errors, path: &Path, hook: &LifecycleHandler) {
+fn handler(errors: &mut Errors, path: &Path, hook: &LifecycleHandler, grace: Option<i64>) {
     let mut handlers = Handlers { errors, path, count: 0 };
     handlers.exec(hook.exec.as_ref());
     handlers.http_get(hook.http_get.as_ref());
@@ -71,7 +75,13 @@ fn handler(errors: &mut Errors, path: &Path, hook: &LifecycleHandler) {
     if let Some(sleep) = &hook.sleep
         && handlers.first("sleep")
     {
-        not_negative(handlers.errors, &path.child("sleep").child("seconds"), Some(sleep.seconds));
+        // A pod without a grace period has been told so already.
+        let grace = grace.unwrap_or(i64::MAX);
+        if !(0..=grace).contains(&sleep.seconds) {
+            let detail =
+                format!("must be non-negative and less than terminationGracePeriodSeconds ({grace})");
+            handlers.errors.push(Error::invalid(&path.child("sleep"), sleep.seconds, detail));
+        }
     }
     handlers.finish();
 }

@@ -7,6 +7,7 @@ use k8s_openapi::api::core::v1::{
     Affinity, NodeAffinity, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, PodAffinityTerm,
     PodSpec, Toleration, TopologySpreadConstraint, WeightedPodAffinityTerm,
 };
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use std::collections::BTreeSet;
 
 const REQUIRED: &str = "requiredDuringSchedulingIgnoredDuringExecution";
@@ -86,6 +87,40 @@ fn pod_term(errors: &mut Errors, path: &Path, term: &PodAffinityTerm) {
         all(errors, &path.child("namespace"), namespace, names::dns_label(namespace));
     }
     topology_key(errors, &path.child("topologyKey"), &term.topology_key);
+    affinity_keys(errors, path, term);
+}
+
+/// Labels of the pod itself that others must, or must not, share with it (KEP-3633).
+fn affinity_keys(errors: &mut Errors, path: &Path, term: &PodAffinityTerm) {
+    for (name, keys) in
+        [("matchLabelKeys", &term.match_label_keys), ("mismatchLabelKeys", &term.mismatch_label_keys)]
+    {
+        label_keys(errors, &path.child(name), keys.as_deref(), term.label_selector.as_ref());
+    }
+    for (index, key) in term.match_label_keys.iter().flatten().enumerate() {
+        if term.mismatch_label_keys.iter().flatten().any(|it| it == key) {
+            let path = path.child("matchLabelKeys").index(index);
+            let detail = "exists in both matchLabelKeys and mismatchLabelKeys";
+            errors.push(Error::invalid(&path, key.as_str(), detail));
+        }
+    }
+}
+
+fn label_keys(errors: &mut Errors, path: &Path, keys: Option<&[String]>, selector: Option<&LabelSelector>) {
+    let keys = keys.unwrap_or_default();
+    if selector.is_none() && !keys.is_empty() {
+        errors.push(Error::forbidden(path, "must not be specified when labelSelector is not set"));
+        return;
+    }
+    for (index, key) in keys.iter().enumerate() {
+        all(errors, &path.index(index), key, names::qualified_name(key));
+    }
+}
+
+/// Whether a selector speaks of a label.
+fn selects_by(selector: &LabelSelector, key: &str) -> bool {
+    selector.match_labels.as_ref().is_some_and(|it| it.contains_key(key))
+        || selector.match_expressions.iter().flatten().any(|it| it.key == key)
 }
 
 fn topology_key(errors: &mut Errors, path: &Path, key: &str) {
@@ -227,10 +262,23 @@ fn spreading(errors: &mut Errors, path: &Path, constraints: &[TopologySpreadCons
         if let Some(selector) = &it.label_selector {
             label_selector(errors, &path.child("labelSelector"), selector);
         }
+        spread_keys(errors, &path.child("matchLabelKeys"), it);
         for (name, policy) in
             [("nodeAffinityPolicy", &it.node_affinity_policy), ("nodeTaintsPolicy", &it.node_taints_policy)]
         {
             optional_one_of(errors, &path.child(name), policy.as_deref(), &["Honor", "Ignore"]);
+        }
+    }
+}
+
+/// Labels of the pod itself by whose values pods are counted (KEP-3243).
+fn spread_keys(errors: &mut Errors, path: &Path, constraint: &TopologySpreadConstraint) {
+    let (keys, selector) = (constraint.match_label_keys.as_deref(), constraint.label_selector.as_ref());
+    label_keys(errors, path, keys, selector);
+    for (index, key) in keys.into_iter().flatten().enumerate() {
+        if selector.is_some_and(|it| selects_by(it, key)) {
+            let detail = "exists in both matchLabelKeys and labelSelector";
+            errors.push(Error::invalid(&path.index(index), key.as_str(), detail));
         }
     }
 }

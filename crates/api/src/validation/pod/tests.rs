@@ -61,7 +61,11 @@ fn containers_are_checked() {
     );
     check(
         main(json!({"resources": {"requests": {"cpu": "-1", "nope": "1"}}})),
-        &[&format!("{c}.resources.requests[cpu] Invalid"), &format!("{c}.resources.requests[nope] Invalid")],
+        &[
+            &format!("{c}.resources.requests[cpu] Invalid"),
+            &format!("{c}.resources.requests[nope] Invalid"),
+            &format!("{c}.resources.requests[nope] Invalid"),
+        ],
     );
     check(
         main(json!({"resources": {"limits": {"example.com/gpu": "1.5"}}})),
@@ -170,7 +174,8 @@ fn the_pod_itself_is_checked() {
     );
     let mut ports = main(json!({"ports": [{"containerPort": 80, "hostPort": 81}]}));
     ports["hostNetwork"] = json!(true);
-    check(ports, &["spec.containers[0].ports[0].containerPort Invalid"]);
+    check(ports, &["spec.containers[0].ports[0].hostPort Invalid"]);
+    check(json!({"imagePullSecrets": [{"name": ""}]}), &[]);
 }
 
 #[test]
@@ -203,4 +208,206 @@ fn little_of_a_pod_may_change() {
         &[],
     );
     check(json!({"tolerations": []}), &["spec.tolerations"]);
+}
+
+#[test]
+fn a_template_leaves_host_ports_to_its_pods() {
+    let check = |port: Value, expect: &[&str]| {
+        let mut spec = main(json!({"ports": [port]}));
+        spec["hostNetwork"] = json!(true);
+        let mut whole: PodTemplateSpec =
+            serde_json::from_value(json!({"spec": spec})).expect("it is a template");
+        defaults::template(&mut whole);
+        let mut errors = Errors::new();
+        template(&mut errors, &Path::new("t"), &whole);
+        assert_eq!(errors.iter().map(|it| it.field.as_str()).collect::<Vec<_>>(), expect);
+    };
+    check(json!({"containerPort": 80}), &[]);
+    check(json!({"containerPort": 80, "hostPort": 80}), &[]);
+    check(json!({"containerPort": 80, "hostPort": 81}), &["t.spec.containers[0].ports[0].hostPort"]);
+}
+
+#[test]
+fn hooks_fit_into_the_grace_period() {
+    let hooks = |seconds: i64| {
+        let mut spec = main(json!({"lifecycle": {"preStop": {"sleep": {"seconds": seconds}}}}));
+        spec["terminationGracePeriodSeconds"] = json!(10);
+        spec
+    };
+    let sleep = "spec.containers[0].lifecycle.preStop.sleep Invalid";
+    check(hooks(0), &[]);
+    check(hooks(10), &[]);
+    check(hooks(11), &[sleep]);
+    check(hooks(-1), &[sleep]);
+    let stopped = |signal: &str, os: Value| {
+        let mut spec = main(json!({"lifecycle": {"stopSignal": signal}}));
+        spec["os"] = os;
+        spec
+    };
+    let (linux, windows) = (json!({"name": "linux"}), json!({"name": "windows"}));
+    let path = "spec.containers[0].lifecycle.stopSignal";
+    check(stopped("SIGUSR1", linux.clone()), &[]);
+    check(stopped("SIGRTMIN+15", linux.clone()), &[]);
+    check(stopped("SIGRTMAX-15", linux.clone()), &[&format!("{path} NotSupported")]);
+    check(stopped("SIGNOPE", linux), &[&format!("{path} NotSupported")]);
+    check(stopped("SIGUSR1", windows), &[&format!("{path} NotSupported")]);
+    check(stopped("SIGTERM", Value::Null), &[&format!("{path} Forbidden")]);
+}
+
+#[test]
+fn systems_have_their_own_fields() {
+    let on = |os: &str, mut spec: Value| {
+        spec["os"] = json!({"name": os});
+        spec
+    };
+    let privileged = || main(json!({"securityContext": {"privileged": true, "capabilities": {}}}));
+    let c = "spec.containers[0].securityContext";
+    check(on("linux", privileged()), &[]);
+    check(on("moon", privileged()), &["spec.os.name NotSupported"]);
+    check(
+        on("windows", privileged()),
+        &[&format!("{c}.capabilities Forbidden"), &format!("{c}.privileged Forbidden")],
+    );
+    check(
+        on("windows", json!({"hostPID": true, "securityContext": {"fsGroup": 1}})),
+        &["spec.hostPID Forbidden", "spec.securityContext.fsGroup Forbidden"],
+    );
+    let options = || json!({"windowsOptions": {"runAsUserName": "u"}});
+    let mut both = main(json!({"securityContext": options()}));
+    both["securityContext"] = options();
+    check(on("windows", both.clone()), &[]);
+    check(
+        on("linux", both),
+        &["spec.securityContext.windowsOptions Forbidden", &format!("{c}.windowsOptions Forbidden")],
+    );
+}
+
+#[test]
+fn security_is_checked() {
+    check(json!({"hostUsers": false}), &[]);
+    check(
+        json!({"hostUsers": false, "hostNetwork": true, "hostPID": true, "hostIPC": true}),
+        &["spec.hostNetwork Forbidden", "spec.HostPID Forbidden", "spec.HostIPC Forbidden"],
+    );
+    let context = |it: Value| json!({"securityContext": it});
+    check(context(json!({"supplementalGroupsPolicy": "Strict"})), &[]);
+    check(
+        context(json!({"supplementalGroupsPolicy": "Some"})),
+        &["spec.securityContext.supplementalGroupsPolicy NotSupported"],
+    );
+    let armor = |it: Value, expect: &[&str]| {
+        let at = |start: &str| -> Vec<String> {
+            expect.iter().map(|it| format!("{start}.securityContext.appArmorProfile.{it}")).collect()
+        };
+        let profile = json!({"appArmorProfile": it});
+        let whole = main(json!({"securityContext": profile}));
+        for (spec, expect) in [(context(profile), at("spec")), (whole, at("spec.containers[0]"))] {
+            check(spec, &expect.iter().map(String::as_str).collect::<Vec<_>>());
+        }
+    };
+    armor(json!({"type": "RuntimeDefault"}), &[]);
+    armor(json!({"type": "Localhost", "localhostProfile": "p"}), &[]);
+    armor(json!({"type": "Localhost"}), &["localhostProfile Required"]);
+    armor(json!({"type": "Localhost", "localhostProfile": " p"}), &["localhostProfile Invalid"]);
+    armor(json!({"type": "Unconfined", "localhostProfile": "p"}), &["localhostProfile Invalid"]);
+    armor(json!({"type": "Some"}), &["type NotSupported"]);
+    armor(json!({"type": ""}), &["type Required"]);
+}
+
+#[test]
+fn keys_of_labels_need_a_selector() {
+    let spread = |it: Value| {
+        let mut constraint =
+            json!({"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"});
+        constraint
+            .as_object_mut()
+            .expect("it is a map")
+            .extend(it.as_object().cloned().expect("it is a map"));
+        json!({"topologySpreadConstraints": [constraint]})
+    };
+    let path = "spec.topologySpreadConstraints[0].matchLabelKeys";
+    let selector = json!({"matchLabels": {"app": "a"}});
+    check(spread(json!({"matchLabelKeys": ["hash"], "labelSelector": selector})), &[]);
+    check(spread(json!({"matchLabelKeys": ["hash"]})), &[&format!("{path} Forbidden")]);
+    check(
+        spread(json!({"matchLabelKeys": ["app"], "labelSelector": selector})),
+        &[&format!("{path}[0] Invalid")],
+    );
+    let near = |it: Value| json!({"affinity": {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [it]}}});
+    let path = "spec.affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[0]";
+    check(
+        near(json!({"topologyKey": "zone", "matchLabelKeys": ["a"]})),
+        &[&format!("{path}.matchLabelKeys Forbidden")],
+    );
+    check(
+        near(
+            json!({"topologyKey": "zone", "matchLabelKeys": ["a"], "mismatchLabelKeys": ["a"], "labelSelector": selector}),
+        ),
+        &[&format!("{path}.matchLabelKeys[0] Invalid")],
+    );
+}
+
+#[test]
+fn resources_may_be_the_pods_own() {
+    let spec = |own: Value, cpu: &str| {
+        let mut spec = main(json!({"resources": {"requests": {"cpu": cpu}, "limits": {"cpu": cpu}}}));
+        spec["resources"] = own;
+        spec
+    };
+    let r = "spec.resources";
+    check(spec(json!({"requests": {"cpu": "2"}}), "1"), &[]);
+    check(spec(json!({"requests": {"cpu": "1"}}), "2"), &[&format!("{r}.requests[cpu] Invalid")]);
+    check(
+        spec(json!({"requests": {"cpu": "500m"}, "limits": {"cpu": "500m"}}), "1"),
+        &[&format!("{r}.requests[cpu] Invalid"), &format!("{r}.containers[0][cpu].limits Invalid")],
+    );
+    check(
+        spec(json!({"requests": {"example.com/gpu": "1"}, "limits": {"example.com/gpu": "1"}}), "1"),
+        &[
+            &format!("{r}.limits[example.com/gpu] NotSupported"),
+            &format!("{r}.requests[example.com/gpu] NotSupported"),
+        ],
+    );
+    let policies = |it: Value| main(json!({"resizePolicy": it}));
+    let path = "spec.containers[0].resizePolicy";
+    let cpu = json!({"resourceName": "cpu", "restartPolicy": "NotRequired"});
+    check(policies(json!([cpu])), &[]);
+    check(policies(json!([cpu, cpu])), &[&format!("{path}[1] Duplicate")]);
+    check(
+        policies(json!([{"resourceName": "disk", "restartPolicy": "Maybe"}])),
+        &[&format!("{path} NotSupported"), &format!("{path} NotSupported")],
+    );
+}
+
+#[test]
+fn a_gated_pod_has_no_node() {
+    let check = |spec: Value, expect: &[&str]| {
+        let errors = validate_create(&pod(spec));
+        assert_eq!(errors.iter().map(|it| it.field.as_str()).collect::<Vec<_>>(), expect);
+    };
+    check(json!({"schedulingGates": [{"name": "a"}]}), &[]);
+    check(json!({"schedulingGates": [{"name": "a"}], "nodeName": "one"}), &["spec.nodeName"]);
+    let twice = json!({"schedulingGates": [{"name": "a"}, {"name": "a"}]});
+    super::tests::check(twice, &["spec.schedulingGates[1] Duplicate"]);
+}
+
+#[test]
+fn a_resize_keeps_the_quality_of_service() {
+    let check = |old: Value, new: Value, expect: &[&str]| {
+        let sized = |it: Value| pod(main(json!({"resources": it})));
+        let errors = validate_resize(&sized(new), &sized(old));
+        let got: Vec<String> = errors.iter().map(|it| format!("{} {}", it.field, it.detail)).collect();
+        assert_eq!(got, expect);
+    };
+    let cpu = |request: &str| json!({"requests": {"cpu": request}});
+    let qos = "spec Pod QOS Class may not change as a result of resizing";
+    check(cpu("1"), cpu("2"), &[]);
+    let both = |it: &str| json!({"limits": {"cpu": it, "memory": "1Gi"}});
+    check(both("1"), both("2"), &[]);
+    let burst = json!({"limits": {"cpu": "2", "memory": "1Gi"}, "requests": {"cpu": "1", "memory": "1Gi"}});
+    check(both("1"), burst, &[qos]);
+    let removed = "spec.containers[0].resources.requests resource requests cannot be removed";
+    check(cpu("1"), json!({}), &[qos, removed]);
+    let disk = json!({"requests": {"cpu": "1", "ephemeral-storage": "1Gi"}});
+    check(cpu("1"), disk, &["spec only cpu and memory resources are mutable"]);
 }
