@@ -106,6 +106,7 @@ async fn attempt(
     admit(state, request, &key, &mut object, notes).await?;
     let reservation = prepare(state, request, &mut object)?;
     validate(request.kind, &object)?;
+    notes.warn(row.strategy.warnings_create(&object));
     notes.warn(row.strategy.warnings(&object));
     let reviewed = attempt_of(request, &key, &mut object);
     state.admission.validate(state, &reviewed, notes)?;

@@ -148,6 +148,10 @@ pub trait Behaviour: 'static {
     fn warnings(_object: &Self::Object) -> Vec<String> {
         Vec::new()
     }
+    /// What the user should know of a new object only, besides [`Behaviour::warnings`].
+    fn warnings_create(_object: &Self::Object) -> Vec<String> {
+        Vec::new()
+    }
     /// The printer columns; `Name` first.
     const COLUMNS: &'static [Column] = PLAIN_COLUMNS;
     /// The cells of one row, one for each column.
@@ -258,6 +262,10 @@ pub trait Strategy: Sync {
     }
     /// See [`Behaviour::warnings`].
     fn warnings(&self, _object: &Object) -> Vec<String> {
+        Vec::new()
+    }
+    /// See [`Behaviour::warnings_create`].
+    fn warnings_create(&self, _object: &Object) -> Vec<String> {
         Vec::new()
     }
     /// See [`Behaviour::COLUMNS`].
@@ -392,6 +400,9 @@ impl<B: Behaviour> Strategy for Typed<B> {
     }
     fn warnings(&self, object: &Object) -> Vec<String> {
         object.get().map(B::warnings).unwrap_or_default()
+    }
+    fn warnings_create(&self, object: &Object) -> Vec<String> {
+        object.get().map(B::warnings_create).unwrap_or_default()
     }
     fn columns(&self) -> &'static [Column] {
         B::COLUMNS

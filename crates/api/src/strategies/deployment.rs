@@ -6,7 +6,7 @@ use crate::strategies::cells::{CONTAINERS, IMAGES, SELECTOR, sorted};
 use crate::strategies::defaults::{text, value};
 use crate::strategies::pod;
 use crate::strategies::quantities;
-use crate::strategies::workload::{percent, scale_selector, wide_cells};
+use crate::strategies::workload::{NAMES_PODS, name_warning, percent, scale_selector, wide_cells};
 use crate::strategy::{Behaviour, Column, ScaleView, StatusMeta, age_cell, name_cell};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStatus};
@@ -49,6 +49,10 @@ impl Behaviour for DeploymentStrategy {
 
     fn validate_update(object: &Deployment, old: &Deployment) -> Errors {
         crate::validation::workload::deployment_update(object, old)
+    }
+
+    fn warnings_create(object: &Deployment) -> Vec<String> {
+        name_warning(&object.metadata, NAMES_PODS)
     }
 
     fn warnings(object: &Deployment) -> Vec<String> {

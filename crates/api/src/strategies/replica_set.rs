@@ -6,7 +6,7 @@ use crate::strategies::cells::{CONTAINERS, IMAGES, SELECTOR, sorted};
 use crate::strategies::defaults::value;
 use crate::strategies::pod;
 use crate::strategies::quantities;
-use crate::strategies::workload::{scale_selector, wide_cells};
+use crate::strategies::workload::{NAMES_PODS, name_warning, scale_selector, wide_cells};
 use crate::strategy::{Behaviour, Column, ScaleView, SelectableField, age_cell, name_cell};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::{ReplicaSet, ReplicaSetStatus};
@@ -44,6 +44,10 @@ impl Behaviour for ReplicaSetStrategy {
 
     fn prepare_create(set: &mut ReplicaSet) {
         set.status = Some(ReplicaSetStatus::default());
+    }
+
+    fn warnings_create(object: &ReplicaSet) -> Vec<String> {
+        name_warning(&object.metadata, NAMES_PODS)
     }
 
     fn validate(object: &ReplicaSet) -> Errors {

@@ -7,7 +7,7 @@ use crate::strategies::defaults::value;
 use crate::strategies::pod;
 use crate::strategies::quantities;
 use crate::strategies::replica_set;
-use crate::strategies::workload::wide_cells;
+use crate::strategies::workload::{NAMES_PODS, name_warning, wide_cells};
 use crate::strategy::{Behaviour, Column, ScaleView, SelectableField, age_cell, name_cell};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ReplicationController, ReplicationControllerStatus};
@@ -45,6 +45,10 @@ impl Behaviour for ReplicationControllerStrategy {
 
     fn prepare_create(controller: &mut ReplicationController) {
         controller.status = Some(ReplicationControllerStatus::default());
+    }
+
+    fn warnings_create(object: &ReplicationController) -> Vec<String> {
+        name_warning(&object.metadata, NAMES_PODS)
     }
 
     fn validate(object: &ReplicationController) -> Errors {

@@ -5,7 +5,7 @@ use crate::resources::Subresource;
 use crate::strategies::cells::{CONTAINERS, IMAGES};
 use crate::strategies::defaults::{text, value};
 use crate::strategies::quantities;
-use crate::strategies::workload::{scale_selector, wide_cells};
+use crate::strategies::workload::{NAMES_PODS, name_warning, scale_selector, wide_cells};
 use crate::strategies::{persistent_volume_claim, pod};
 use crate::strategy::{Behaviour, Column, ScaleView, age_cell, name_cell};
 use jiff::Timestamp;
@@ -49,6 +49,10 @@ impl Behaviour for StatefulSetStrategy {
 
     fn validate_update(object: &StatefulSet, old: &StatefulSet) -> Errors {
         crate::validation::workload::stateful_set_update(object, old)
+    }
+
+    fn warnings_create(object: &StatefulSet) -> Vec<String> {
+        name_warning(&object.metadata, NAMES_PODS)
     }
 
     fn warnings(object: &StatefulSet) -> Vec<String> {

@@ -47,7 +47,10 @@ pub fn dns_label(text: &str) -> Messages {
     let message = format!(
         "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', {ENDS}"
     );
-    let wrong = (!is_label(text)).then(|| regex_error(&message, LABEL, &["my-name", "123-abc"]));
+    let wrong = (!is_label(text)).then(|| match text.split('.').all(is_label) {
+        true => "must not contain dots".to_owned(),
+        false => regex_error(&message, LABEL, &["my-name", "123-abc"]),
+    });
     collect(too_long(text, LABEL_LENGTH), wrong)
 }
 
@@ -197,15 +200,36 @@ pub fn ip(text: &str) -> Messages {
     }
 }
 
+/// The address and the length of a range.
+fn parse_range(text: &str) -> Option<(IpAddr, u8)> {
+    let (address, length) = text.split_once('/')?;
+    let address: IpAddr = address.parse().ok()?;
+    let canonical = length == "0" || !length.starts_with(['0', '+']);
+    let length = length.parse::<u8>().ok().filter(|it| *it <= width(address) && canonical)?;
+    Some((address, length))
+}
+
+/// How many bits an address has.
+fn width(address: IpAddr) -> u8 {
+    if address.is_ipv4() { 32 } else { 128 }
+}
+
+/// Whether a range is part of another one, and smaller; not when either is no range.
+pub fn is_strict_part(part: &str, whole: &str) -> bool {
+    let (Some((inner, longer)), Some((outer, length))) = (parse_range(part), parse_range(whole)) else {
+        return false;
+    };
+    let bits = |it: IpAddr| match it {
+        IpAddr::V4(it) => u128::from(it.to_bits()),
+        IpAddr::V6(it) => it.to_bits(),
+    };
+    let same = |free: u8| (bits(inner) ^ bits(outer)).checked_shr(u32::from(free)).unwrap_or(0) == 0;
+    inner.is_ipv4() == outer.is_ipv4() && longer > length && same(width(outer) - length)
+}
+
 /// A range of addresses.
 pub fn cidr(text: &str) -> Messages {
-    let parsed = text.split_once('/').and_then(|(address, length)| {
-        let address: IpAddr = address.parse().ok()?;
-        let most = if address.is_ipv4() { 32 } else { 128 };
-        let canonical = length == "0" || !length.starts_with(['0', '+']);
-        length.parse::<u8>().ok().filter(|it| *it <= most && canonical)
-    });
-    match parsed {
+    match parse_range(text) {
         Some(_) => Messages::new(),
         None => vec!["must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)".to_owned()],
     }
@@ -227,6 +251,25 @@ pub fn path_segment(text: &str) -> Messages {
         return vec![format!("may not be '{text}'")];
     }
     ["/", "%"].iter().filter(|it| text.contains(**it)).map(|it| format!("may not contain '{it}'")).collect()
+}
+
+/// A path in a URL.
+pub fn http_path(text: &str) -> Messages {
+    let good = |it: u8| it.is_ascii_alphanumeric() || b"/-._~%!$&'()*+,;=:".contains(&it);
+    match !text.is_empty() && text.bytes().all(good) {
+        true => Messages::new(),
+        false => vec![regex_error("Invalid path", r"[A-Za-z0-9/\-._~%!$&'()*+,;=:]+", &[])],
+    }
+}
+
+/// A domain name of two parts or more; it may end in a dot.
+pub fn full_domain(text: &str) -> Messages {
+    let name = text.strip_suffix('.').unwrap_or(text);
+    let mut messages = dns_subdomain(name);
+    if messages.is_empty() && !name.contains('.') {
+        messages.push("should be a domain with at least two segments separated by dots".to_owned());
+    }
+    messages
 }
 
 /// The name of an HTTP header.
@@ -264,9 +307,25 @@ mod tests {
         check(variable_name, &["A", "a.b-c", "my var"], &["", "a=b", "ä", "a\nb"]);
         check(ip, &["1.2.3.4", "::1"], &["1.2.3", "x", "01.2.3.4"]);
         check(cidr, &["1.2.3.0/24", "::/0"], &["1.2.3.0", "1.2.3.0/33", "1.2.3.0/024", "/8"]);
+        check(http_path, &["a/b", "a~%20"], &["", "a b", "a?b"]);
+        check(full_domain, &["a.b", "a.b."], &["a", "a.", "A.b"]);
         check(percent, &["1%", "100%"], &["%", "1", "x%", "-1%"]);
         check(path_segment, &["a:b", "A b"], &[".", "..", "a/b", "a%b"]);
         check(wildcard_subdomain, &["*.a.b"], &["a.b", "*", "*.", "*.*.a"]);
+    }
+
+    #[test]
+    fn ranges_hold_smaller_ones() {
+        let check =
+            |part: &str, whole: &str, expect| assert_eq!(is_strict_part(part, whole), expect, "{part}");
+        check("10.1.0.0/16", "10.0.0.0/8", true);
+        check("10.1.0.0/16", "0.0.0.0/0", true);
+        check("fd00:1::/32", "fd00::/8", true);
+        check("fd00:1::/32", "::/0", true);
+        check("10.0.0.0/8", "10.0.0.0/8", false);
+        check("11.1.0.0/16", "10.0.0.0/8", false);
+        check("fd00:1::/32", "0.0.0.0/0", false);
+        check("x", "0.0.0.0/0", false);
     }
 
     #[test]
@@ -277,6 +336,7 @@ mod tests {
                 "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
             ]
         );
+        assert_eq!(dns_label("a.b"), ["must not contain dots"]);
         assert!(dns_label("A")[0].contains("(e.g. 'my-name',  or '123-abc', regex used"));
     }
 }

@@ -4,8 +4,9 @@ pub(crate) mod columns;
 pub(crate) mod defaults;
 pub(crate) mod warnings;
 
-use crate::field::{Errors, Path};
+use crate::field::Errors;
 use crate::strategies::quantities;
+use crate::strategies::workload::name_warning;
 use crate::strategy::{Behaviour, Column, SelectableField, StatusMeta};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Pod, PodCondition, PodStatus};
@@ -83,7 +84,11 @@ impl Behaviour for PodStrategy {
     }
 
     fn warnings(pod: &Pod) -> Vec<String> {
-        pod.spec.as_ref().map(|it| warnings::pod_spec(&Path::new("spec"), it)).unwrap_or_default()
+        warnings::pod(pod)
+    }
+
+    fn warnings_create(pod: &Pod) -> Vec<String> {
+        name_warning(&pod.metadata, "the Pod's hostname")
     }
 
     fn cells(pod: &Pod, now: Timestamp) -> Vec<Value> {
