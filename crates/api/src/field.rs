@@ -44,6 +44,8 @@ pub enum ErrorType {
     Required,
     Duplicate,
     Invalid,
+    /// Invalid, where upstream leaves the value out: its parts do not go together.
+    InvalidTogether,
     TypeInvalid,
     NotSupported,
     Forbidden,
@@ -59,7 +61,7 @@ impl ErrorType {
             Self::NotFound => "FieldValueNotFound",
             Self::Required => "FieldValueRequired",
             Self::Duplicate => "FieldValueDuplicate",
-            Self::Invalid => "FieldValueInvalid",
+            Self::Invalid | Self::InvalidTogether => "FieldValueInvalid",
             Self::TypeInvalid => "FieldValueTypeInvalid",
             Self::NotSupported => "FieldValueNotSupported",
             Self::Forbidden => "FieldValueForbidden",
@@ -74,7 +76,7 @@ impl ErrorType {
             Self::NotFound => "Not found",
             Self::Required => "Required value",
             Self::Duplicate => "Duplicate value",
-            Self::Invalid | Self::TypeInvalid => "Invalid value",
+            Self::Invalid | Self::InvalidTogether | Self::TypeInvalid => "Invalid value",
             Self::NotSupported => "Unsupported value",
             Self::Forbidden => "Forbidden",
             Self::TooLong => "Too long",
@@ -120,6 +122,11 @@ impl Error {
     /// The field's value breaks a rule.
     pub fn invalid(field: &Path, value: impl Into<Value>, detail: impl Into<String>) -> Self {
         Self::new(ErrorType::Invalid, field, value, detail)
+    }
+
+    /// Parts of the field do not go together; its value is not shown.
+    pub fn invalid_as_a_whole(field: &Path, detail: impl Into<String>) -> Self {
+        Self::new(ErrorType::InvalidTogether, field, Value::Null, detail)
     }
 
     /// The value stands elsewhere already.
@@ -202,6 +209,7 @@ mod tests {
             Error::not_supported(&Path::new("x"), "y", &["b", "a"]),
             r#"x: Unsupported value: "y": supported values: "a", "b""#,
         );
+        check(Error::invalid_as_a_whole(&Path::new("x"), "no"), "x: Invalid value: no");
         check(Error::too_long(&Path::new("x"), 63), "x: Too long: may not be more than 63 bytes");
     }
 }

@@ -1,8 +1,10 @@
 //! How a ControllerRevision behaves: a snapshot of a template that never changes.
 
+use crate::field::Errors;
 use crate::owner;
 use crate::strategies::cells::NONE;
 use crate::strategy::{Behaviour, Column, age_cell, name_cell};
+use crate::validation::workload;
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::ControllerRevision;
 use serde_json::Value;
@@ -20,6 +22,14 @@ impl Behaviour for ControllerRevisionStrategy {
         Column::number("Revision", "The number of the revision."),
         Column::AGE,
     ];
+
+    fn validate(object: &ControllerRevision) -> Errors {
+        workload::controller_revision(object)
+    }
+
+    fn validate_update(object: &ControllerRevision, old: &ControllerRevision) -> Errors {
+        workload::controller_revision_update(object, old)
+    }
 
     fn cells(revision: &ControllerRevision, now: Timestamp) -> Vec<Value> {
         let controller = owner::controller(&revision.metadata).map_or_else(

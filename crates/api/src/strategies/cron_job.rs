@@ -1,11 +1,11 @@
 //! How a CronJob behaves.
 
-use crate::field::Errors;
+use crate::field::{Errors, Path};
 use crate::strategies::cells::{CONTAINERS, IMAGES, NONE, SELECTOR, or_none, selector, since, tristate};
 use crate::strategies::defaults::{text, value};
-use crate::strategies::job;
 use crate::strategies::quantities;
-use crate::strategies::workload::wide_cells;
+use crate::strategies::workload::{NAMES_PODS, name_warning, wide_cells};
+use crate::strategies::{job, pod};
 use crate::strategy::{Behaviour, Column, age_cell, name_cell};
 use jiff::Timestamp;
 use k8s_openapi::api::batch::v1::{CronJob, CronJobStatus};
@@ -43,7 +43,7 @@ impl Behaviour for CronJobStrategy {
         value(&mut spec.successful_jobs_history_limit, 3);
         value(&mut spec.failed_jobs_history_limit, 1);
         spec.job_template.metadata.get_or_insert_default();
-        job::default_spec(spec.job_template.spec.get_or_insert_default());
+        job::default_template(spec.job_template.spec.get_or_insert_default());
     }
 
     fn prepare_create(cron_job: &mut CronJob) {
@@ -52,6 +52,16 @@ impl Behaviour for CronJobStrategy {
 
     fn validate(object: &CronJob) -> Errors {
         crate::validation::batch::cron_job(object)
+    }
+
+    fn warnings_create(object: &CronJob) -> Vec<String> {
+        name_warning(&object.metadata, NAMES_PODS)
+    }
+
+    fn warnings(object: &CronJob) -> Vec<String> {
+        let path = Path::new("spec").child("jobTemplate").child("spec").child("template");
+        let job = object.spec.job_template.spec.as_ref();
+        job.map(|it| pod::warnings::template(&path, &it.template)).unwrap_or_default()
     }
 
     fn cells(cron_job: &CronJob, now: Timestamp) -> Vec<Value> {

@@ -7,7 +7,7 @@ use crate::strategies::cells::{CONTAINERS, IMAGES, SELECTOR, selector};
 use crate::strategies::defaults::{text, value};
 use crate::strategies::pod;
 use crate::strategies::quantities;
-use crate::strategies::workload::wide_cells;
+use crate::strategies::workload::{NAMES_PODS, name_warning, wide_cells};
 use crate::strategy::{Behaviour, Column, SelectableField, age_cell, human_duration, name_cell};
 use jiff::Timestamp;
 use k8s_openapi::api::batch::v1::{Job, JobSpec, JobStatus};
@@ -23,7 +23,7 @@ pub const UID_LABEL: &str = "batch.kubernetes.io/controller-uid";
 /// Label of a job's pods: the job's name.
 pub const NAME_LABEL: &str = "batch.kubernetes.io/job-name";
 /// The older spellings of [`UID_LABEL`] and [`NAME_LABEL`].
-const OLDER_LABELS: [&str; 2] = ["controller-uid", "job-name"];
+pub(crate) const OLDER_LABELS: [&str; 2] = ["controller-uid", "job-name"];
 
 impl Behaviour for JobStrategy {
     type Object = Job;
@@ -67,6 +67,10 @@ impl Behaviour for JobStrategy {
         crate::validation::batch::job_update(object, old)
     }
 
+    fn warnings_create(object: &Job) -> Vec<String> {
+        name_warning(&object.metadata, NAMES_PODS)
+    }
+
     fn warnings(object: &Job) -> Vec<String> {
         let template = object.spec.as_ref().map(|it| &it.template);
         let path = Path::new("spec").child("template");
@@ -97,8 +101,17 @@ impl Behaviour for JobStrategy {
     }
 }
 
-/// Fills a job's spec; also the one in a CronJob's template.
-pub(crate) fn default_spec(spec: &mut JobSpec) {
+/// Fills the spec of a CronJob's template: the rest of it is for the jobs that are made from it.
+pub(crate) fn default_template(spec: &mut JobSpec) {
+    for rule in spec.pod_failure_policy.iter_mut().flat_map(|it| &mut it.rules) {
+        for pattern in rule.on_pod_conditions.iter_mut().flatten() {
+            text(&mut pattern.status, "True");
+        }
+    }
+    pod::defaults::template(&mut spec.template);
+}
+
+fn default_spec(spec: &mut JobSpec) {
     if spec.completions.is_none() && spec.parallelism.is_none() {
         spec.completions = Some(1);
     }
@@ -109,12 +122,7 @@ pub(crate) fn default_spec(spec: &mut JobSpec) {
     value(&mut spec.suspend, false);
     let replacement = if spec.pod_failure_policy.is_some() { "Failed" } else { "TerminatingOrFailed" };
     text(&mut spec.pod_replacement_policy, replacement);
-    for rule in spec.pod_failure_policy.iter_mut().flat_map(|it| &mut it.rules) {
-        for pattern in rule.on_pod_conditions.iter_mut().flatten() {
-            text(&mut pattern.status, "True");
-        }
-    }
-    pod::defaults::template(&mut spec.template);
+    default_template(spec);
 }
 
 /// A job without labels gets those of its template, the generated ones included.

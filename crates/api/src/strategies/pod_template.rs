@@ -1,5 +1,6 @@
 //! How a PodTemplate behaves.
 
+use crate::field::Errors;
 use crate::strategies::cells::{containers, labels};
 use crate::strategies::pod;
 use crate::strategies::quantities;
@@ -29,6 +30,10 @@ impl Behaviour for PodTemplateStrategy {
 
     fn set_defaults(object: &mut PodTemplate) {
         pod::defaults::template(object.template.get_or_insert_default());
+    }
+
+    fn validate(object: &PodTemplate) -> Errors {
+        crate::validation::workload::pod_template(object)
     }
 
     fn cells(object: &PodTemplate, _now: Timestamp) -> Vec<Value> {

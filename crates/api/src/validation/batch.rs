@@ -1,27 +1,78 @@
 //! What is wrong with jobs, once or by schedule.
 
+mod policies;
+
 use crate::field::{Error, Errors, Path};
-use crate::validation::common::{immutable, label_selector, not_negative, one_of, optional_one_of};
-use crate::validation::{pod, schedule, workload};
+use crate::meta;
+use crate::selector::{Labels, Selector};
+use crate::strategies::job::{NAME_LABEL, OLDER_LABELS, UID_LABEL};
+use crate::validation::common::{
+    domain_prefixed_path, immutable, label_selector, not_negative, one_of, optional_one_of, shown,
+};
+use crate::validation::{names, pod, schedule, workload};
 use k8s_openapi::api::batch::v1::{CronJob, Job, JobSpec};
 use k8s_openapi::api::core::v1::PodTemplateSpec;
 
 /// Most bytes of a CronJob's name: its jobs' names are longer by eleven.
 const CRON_JOB_NAME_LENGTH: usize = 52;
+/// Most bytes of the name of who manages a job.
+const MOST_OF_MANAGER: usize = 63;
+/// Most pods at a time, and most failed indexes, of an indexed job; more completions have limits of their own.
+const MOST_INDEXES: i32 = 100_000;
+/// The same with more completions than [`MOST_INDEXES`].
+const FEWER_INDEXES: i32 = 10_000;
+const INDEXED: &str = "Indexed";
 
 /// What is wrong with a Job.
 pub fn job(job: &Job) -> Errors {
     let (mut errors, path) = (Errors::new(), Path::new("spec"));
     let spec = job.spec.clone().unwrap_or_default();
+    own_pods(&mut errors, &path, job, &spec);
+    job_spec(&mut errors, &path, &spec);
     match &spec.selector {
-        Some(selector) => {
-            label_selector(&mut errors, &path.child("selector"), selector);
-            workload::matches_template(&mut errors, &path.child("template"), selector, &spec.template);
-        }
+        Some(selector) => label_selector(&mut errors, &path.child("selector"), selector),
         None => errors.push(Error::required(&path.child("selector"), "")),
     }
-    job_spec(&mut errors, &path, &spec);
+    workload::matches_template(&mut errors, &path.child("template"), spec.selector.as_ref(), &spec.template);
+    hostnames(&mut errors, job, &spec);
     errors
+}
+
+/// A job that selects its own pods tells them by its UID and its name, and by nothing else.
+fn own_pods(errors: &mut Errors, path: &Path, job: &Job, spec: &JobSpec) {
+    let Some(selector) = spec.selector.as_ref().filter(|_| spec.manual_selector != Some(true)) else {
+        return;
+    };
+    let (name, uid) = (meta::name(&job.metadata), meta::uid(&job.metadata));
+    let own = [(OLDER_LABELS[0], uid), (OLDER_LABELS[1], name), (UID_LABEL, uid), (NAME_LABEL, name)];
+    let labels = spec.template.metadata.as_ref().and_then(|it| it.labels.as_ref());
+    for (key, value) in own {
+        let below = path.child("template").child("metadata").child("labels").key(key);
+        match labels.and_then(|it| it.get(key)) {
+            Some(given) if given == value => {}
+            Some(_) => errors.push(Error::invalid(&below, shown(&labels), format!("must be '{value}'"))),
+            None => errors.push(Error::required(&below, format!("must be '{value}'"))),
+        }
+    }
+    let expected: Labels = own.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    if !Selector::of(selector).is_ok_and(|it| it.matches(Some(&expected))) {
+        errors.push(Error::invalid(
+            &path.child("selector"),
+            shown(selector),
+            "`selector` not auto-generated",
+        ));
+    }
+}
+
+/// Pods of an indexed job have the job's name with their index for a hostname.
+fn hostnames(errors: &mut Errors, job: &Job, spec: &JobSpec) {
+    let Some(completions) = spec.completions.filter(|it| *it > 0) else { return };
+    let name = meta::name(&job.metadata);
+    let longest = format!("{name}-{}", completions - 1);
+    if spec.completion_mode.as_deref() == Some(INDEXED) && !names::dns_label(&longest).is_empty() {
+        let detail = format!("will not able to create pod with invalid DNS label: {longest}");
+        errors.push(Error::invalid(&Path::new("metadata").child("name"), name, detail));
+    }
 }
 
 /// What is wrong with a change of a Job.
@@ -91,11 +142,15 @@ pub fn cron_job(cron_job: &CronJob) -> Errors {
     }
     let path = path.child("jobTemplate").child("spec");
     let job = spec.job_template.spec.clone().unwrap_or_default();
+    if let Some(selector) = &job.selector {
+        let detail = "`selector` will be auto-generated";
+        errors.push(Error::invalid(&path.child("selector"), shown(selector), detail));
+    }
     if job.manual_selector == Some(true) {
         errors.push(Error::not_supported(&path.child("manualSelector"), true, &["nil", "false"]));
     }
     job_spec(&mut errors, &path, &job);
-    let name = crate::meta::name(&cron_job.metadata);
+    let name = meta::name(&cron_job.metadata);
     if name.len() > CRON_JOB_NAME_LENGTH {
         let detail = format!("must be no more than {CRON_JOB_NAME_LENGTH} characters");
         errors.push(Error::invalid(&Path::new("metadata").child("name"), name, detail));
@@ -130,66 +185,89 @@ fn job_spec(errors: &mut Errors, path: &Path, spec: &JobSpec) {
         not_negative(errors, &path.child(name), value.map(i64::from));
     }
     not_negative(errors, &path.child("activeDeadlineSeconds"), spec.active_deadline_seconds);
-    optional_one_of(
-        errors,
-        &path.child("completionMode"),
-        spec.completion_mode.as_deref(),
-        &["Indexed", "NonIndexed"],
-    );
-    if spec.completion_mode.as_deref() == Some("Indexed") {
-        if spec.completions.is_none() {
-            errors.push(Error::required(&path.child("completions"), "when completion mode is Indexed"));
-        }
-    } else if spec.backoff_limit_per_index.is_some() {
-        let detail = "requires indexed completion mode";
-        errors.push(Error::invalid(
-            &path.child("backoffLimitPerIndex"),
-            spec.backoff_limit_per_index,
-            detail,
-        ));
+    if spec.max_failed_indexes.is_some() && spec.backoff_limit_per_index.is_none() {
+        let path = path.child("backoffLimitPerIndex");
+        errors.push(Error::required(&path, "when maxFailedIndexes is specified"));
     }
-    let replacement = ["Failed", "TerminatingOrFailed"];
-    optional_one_of(
-        errors,
-        &path.child("podReplacementPolicy"),
-        spec.pod_replacement_policy.as_deref(),
-        &replacement,
-    );
-    failure_policy(errors, &path.child("podFailurePolicy"), spec);
+    if let Some(manager) = &spec.managed_by {
+        managed_by(errors, &path.child("managedBy"), manager);
+    }
+    let modes = ["Indexed", "NonIndexed"];
+    optional_one_of(errors, &path.child("completionMode"), spec.completion_mode.as_deref(), &modes);
+    if spec.completion_mode.as_deref() == Some(INDEXED) {
+        indexed(errors, path, spec);
+    } else {
+        not_indexed(errors, path, spec);
+    }
+    policies::policies(errors, path, spec);
     pod::template(errors, &path.child("template"), &spec.template);
+    restart_policy(errors, &path.child("template").child("spec").child("restartPolicy"), spec);
+}
+
+fn restart_policy(errors: &mut Errors, path: &Path, spec: &JobSpec) {
     let policy = spec.template.spec.as_ref().and_then(|it| it.restart_policy.as_deref());
-    if policy == Some("Always") {
-        let path = path.child("template").child("spec").child("restartPolicy");
-        errors.push(Error::required(&path, r#"valid values: "OnFailure", "Never""#));
+    match policy.unwrap_or_default() {
+        "" | "Always" => errors.push(Error::required(path, r#"valid values: "OnFailure", "Never""#)),
+        "OnFailure" if spec.pod_failure_policy.is_some() => {
+            let detail = r#"only "Never" is supported when podFailurePolicy is specified"#;
+            errors.push(Error::invalid(path, "OnFailure", detail));
+        }
+        "OnFailure" | "Never" => {}
+        other => errors.push(Error::not_supported(path, other, &["Never", "OnFailure"])),
     }
 }
 
-fn failure_policy(errors: &mut Errors, path: &Path, spec: &JobSpec) {
-    let Some(policy) = &spec.pod_failure_policy else { return };
-    let restart = spec.template.spec.as_ref().and_then(|it| it.restart_policy.as_deref());
-    if restart != Some("Never") {
-        let detail = "only \"Never\" is supported for restartPolicy when podFailurePolicy is specified";
-        errors.push(Error::invalid(path, restart.unwrap_or_default(), detail));
+/// Who else than the job controller looks after the job (KEP-4368): a name with a domain.
+fn managed_by(errors: &mut Errors, path: &Path, manager: &str) {
+    domain_prefixed_path(errors, path, manager);
+    if manager.len() > MOST_OF_MANAGER {
+        errors.push(Error::too_long(path, MOST_OF_MANAGER));
     }
-    for (index, rule) in policy.rules.iter().enumerate() {
-        let path = path.child("rules").index(index);
-        let actions = ["Count", "FailIndex", "FailJob", "Ignore"];
-        one_of(errors, &path.child("action"), Some(&rule.action), &actions);
-        if let Some(codes) = &rule.on_exit_codes {
-            let path = path.child("onExitCodes");
-            one_of(errors, &path.child("operator"), Some(&codes.operator), &["In", "NotIn"]);
-            if codes.values.is_empty() {
-                errors.push(Error::invalid(&path.child("values"), "", "at least one value is required"));
-            }
-            if codes.operator == "In" && codes.values.contains(&0) {
-                let detail = "must not be 0 for the In operator";
-                errors.push(Error::invalid(&path.child("values"), 0, detail));
+}
+
+fn indexed(errors: &mut Errors, path: &Path, spec: &JobSpec) {
+    let (parallelism, failed) = (spec.parallelism.unwrap_or(0), spec.max_failed_indexes.unwrap_or(0));
+    let mut wrong = |name: &str, value: i32, detail: String| {
+        errors.push(Error::invalid(&path.child(name), value, detail));
+    };
+    if parallelism > MOST_INDEXES {
+        let detail =
+            format!("must be less than or equal to {MOST_INDEXES} when completion mode is {INDEXED}");
+        wrong("parallelism", parallelism, detail);
+    }
+    if spec.completions.is_some_and(|it| failed > it) {
+        wrong("maxFailedIndexes", failed, "must be less than or equal to completions".to_owned());
+    }
+    if failed > MOST_INDEXES {
+        wrong("maxFailedIndexes", failed, format!("must be less than or equal to {MOST_INDEXES}"));
+    }
+    if spec.completions.is_some_and(|it| it > MOST_INDEXES) && spec.backoff_limit_per_index.is_some() {
+        let detail = format!(
+            "must be less than or equal to {FEWER_INDEXES} when completions are above {MOST_INDEXES} and used with backoff limit per index"
+        );
+        for (name, value) in [("parallelism", parallelism), ("maxFailedIndexes", failed)] {
+            if value > FEWER_INDEXES {
+                wrong(name, value, detail.clone());
             }
         }
-        let patterns = rule.on_pod_conditions.as_ref().is_some_and(|it| !it.is_empty());
-        if patterns == rule.on_exit_codes.is_some() {
-            let detail = "specifying one of OnExitCodes and OnPodConditions is required";
-            errors.push(Error::invalid(&path, rule.action.as_str(), detail));
+        if spec.max_failed_indexes.is_none() {
+            let detail = format!("must be specified when completions is above {MOST_INDEXES}");
+            errors.push(Error::required(&path.child("maxFailedIndexes"), detail));
+        }
+    }
+    if spec.completions.is_none() {
+        let detail = format!("when completion mode is {INDEXED}");
+        errors.push(Error::required(&path.child("completions"), detail));
+    }
+}
+
+fn not_indexed(errors: &mut Errors, path: &Path, spec: &JobSpec) {
+    for (name, value) in [
+        ("backoffLimitPerIndex", spec.backoff_limit_per_index),
+        ("maxFailedIndexes", spec.max_failed_indexes),
+    ] {
+        if let Some(value) = value {
+            errors.push(Error::invalid(&path.child(name), value, "requires indexed completion mode"));
         }
     }
 }

@@ -6,6 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde::Serialize;
 use serde_json::Value;
+use std::net::IpAddr;
 
 /// What is said of a field that may not change.
 pub(crate) const IMMUTABLE: &str = "field is immutable";
@@ -125,6 +126,47 @@ pub(crate) fn at_most_all(errors: &mut Errors, path: &Path, value: &IntOrString)
         && number_of(value).is_some_and(|it| it > 100)
     {
         errors.push(Error::invalid(path, text.as_str(), "must not be greater than 100%"));
+    }
+}
+
+/// A name such as `example.com/part`: a domain, and a path below it.
+pub(crate) fn domain_prefixed_path(errors: &mut Errors, path: &Path, value: &str) {
+    if value.is_empty() {
+        errors.push(Error::required(path, ""));
+        return;
+    }
+    let Some((host, below)) =
+        value.split_once('/').filter(|(host, below)| !host.is_empty() && !below.is_empty())
+    else {
+        let detail = "must be a domain-prefixed path (such as \"acme.io/foo\")";
+        errors.push(Error::invalid(path, value, detail));
+        return;
+    };
+    all(errors, path, host, names::dns_subdomain(host));
+    all(errors, path, below, names::http_path(below));
+}
+
+/// An address that endpoints can have: not one of this host, of a link or of nothing.
+pub(crate) fn non_special_ip(errors: &mut Errors, path: &Path, text: &str) {
+    let Ok(address) = text.parse::<IpAddr>() else {
+        errors.push(Error::invalid(path, text, "must be a valid IP address"));
+        return;
+    };
+    let (link_local, link_multicast) = match address {
+        IpAddr::V4(it) => (it.is_link_local(), it.octets()[..3] == [224, 0, 0]),
+        IpAddr::V6(it) => (it.is_unicast_link_local(), it.segments()[0] & 0xff0f == 0xff02),
+    };
+    if address.is_unspecified() {
+        errors.push(Error::invalid(path, text, format!("may not be unspecified ({text})")));
+    }
+    for (is_special, detail) in [
+        (address.is_loopback(), "may not be in the loopback range (127.0.0.0/8, ::1/128)"),
+        (link_local, "may not be in the link-local range (169.254.0.0/16, fe80::/10)"),
+        (link_multicast, "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)"),
+    ] {
+        if is_special {
+            errors.push(Error::invalid(path, text, detail));
+        }
     }
 }
 

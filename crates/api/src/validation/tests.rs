@@ -67,7 +67,12 @@ fn workloads() {
     for kind in ["Deployment", "ReplicaSet", "StatefulSet", "DaemonSet"] {
         let good = workload("apps/v1", kind);
         check(&good, json!({}), &[]);
-        check(&good, json!({"spec": {"selector": null}}), &["spec.selector Required"]);
+        let labels = "spec.template.metadata.labels Invalid";
+        let missing: &[&str] =
+            if kind == "DaemonSet" { &[labels] } else { &["spec.selector Required", labels] };
+        check(&good, json!({"spec": {"selector": null}}), missing);
+        let deadline = json!({"spec": {"template": {"spec": {"activeDeadlineSeconds": 5}}}});
+        check(&good, deadline, &["spec.template.spec.activeDeadlineSeconds Forbidden"]);
         let other = json!({"spec": {"selector": {"matchLabels": {"app": "b"}}}});
         check(&good, other.clone(), &["spec.template.metadata.labels Invalid"]);
         let never = json!({"spec": {"template": {"spec": {"restartPolicy": "Never"}}}});
@@ -87,6 +92,9 @@ fn workloads() {
     check(&good, json!({"spec": {"strategy": {"type": "Magic"}}}), &["spec.strategy.type NotSupported"]);
     let deadline = json!({"spec": {"progressDeadlineSeconds": 3, "minReadySeconds": 3}});
     check(&good, deadline, &["spec.progressDeadlineSeconds Invalid"]);
+    let good = workload("apps/v1", "StatefulSet");
+    check(&good, json!({"spec": {"ordinals": {"start": -1}}}), &["spec.ordinals.start Invalid"]);
+    check(&good, json!({"spec": {"serviceName": "A b"}}), &["spec.serviceName Invalid"]);
     let good = workload("apps/v1", "DaemonSet");
     let both = json!({"spec": {"updateStrategy": {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 1}}}});
     check(&good, both, &["spec.updateStrategy.rollingUpdate.maxSurge Invalid"]);
@@ -120,6 +128,123 @@ fn jobs() {
     check(&good, json!({"spec": {"schedule": "TZ=UTC * * * * *"}}), &["spec.schedule Invalid"]);
     check(&good, json!({"spec": {"concurrencyPolicy": "Maybe"}}), &["spec.concurrencyPolicy NotSupported"]);
     check(&good, json!({"metadata": {"name": "a".repeat(53)}}), &["metadata.name Invalid"]);
+}
+
+#[test]
+fn snapshots_and_templates() {
+    let good = json!({"apiVersion": "apps/v1", "kind": "ControllerRevision", "metadata": {"name": "a"},
+        "data": {"a": 1}, "revision": 1});
+    check(&good, json!({}), &[]);
+    check(&good, json!({"revision": -1}), &["revision Invalid"]);
+    check(&good, json!({"data": null}), &["data Required"]);
+    check_update(&good, json!({"revision": 2}), &[]);
+    check_update(&good, json!({"data": {"a": 2}}), &["data"]);
+    let good = json!({"apiVersion": "v1", "kind": "PodTemplate", "metadata": {"name": "a"},
+        "template": {"spec": {"containers": [{"name": "a", "image": "b"}]}}});
+    check(&good, json!({}), &[]);
+    check(&good, json!({"template": {"spec": {"containers": []}}}), &["template.spec.containers Required"]);
+}
+
+#[test]
+fn jobs_have_policies() {
+    let mut good = workload("batch/v1", "Job");
+    merge(
+        &mut good,
+        json!({"spec": {"selector": null, "template": {"spec": {"restartPolicy": "Never"}},
+        "completionMode": "Indexed", "completions": 5}}),
+    );
+    let check = |spec: Value, expect: &[&str]| check(&good, json!({"spec": spec}), expect);
+    check(json!({"managedBy": "example.com/me"}), &[]);
+    check(json!({"managedBy": "me"}), &["spec.managedBy Invalid"]);
+    check(json!({"maxFailedIndexes": 1}), &["spec.backoffLimitPerIndex Required"]);
+    check(json!({"maxFailedIndexes": 6, "backoffLimitPerIndex": 1}), &["spec.maxFailedIndexes Invalid"]);
+    check(json!({"parallelism": 100_001}), &["spec.parallelism Invalid"]);
+    check(
+        json!({"completions": 100_001, "parallelism": 10_001, "backoffLimitPerIndex": 1}),
+        &["spec.parallelism Invalid", "spec.maxFailedIndexes Required"],
+    );
+    check(
+        json!({"completionMode": null, "backoffLimitPerIndex": 1, "maxFailedIndexes": 1, "successPolicy": {"rules": []}}),
+        &["spec.backoffLimitPerIndex Invalid", "spec.maxFailedIndexes Invalid", "spec.successPolicy Invalid"],
+    );
+    let rule = |rule: Value, expect: &[&str]| {
+        let expect: Vec<String> =
+            expect.iter().map(|it| format!("spec.podFailurePolicy.rules[0]{it}")).collect();
+        let expect: Vec<&str> = expect.iter().map(String::as_str).collect();
+        check(json!({"podFailurePolicy": {"rules": [rule]}}), &expect);
+    };
+    let codes = |values: Value| json!({"operator": "In", "values": values});
+    rule(json!({"action": "FailJob", "onExitCodes": codes(json!([1, 2]))}), &[]);
+    rule(json!({"action": "FailIndex", "onExitCodes": codes(json!([1]))}), &[".action Invalid"]);
+    rule(json!({"action": "Sing", "onExitCodes": codes(json!([1]))}), &[".action NotSupported"]);
+    rule(json!({"action": "Count"}), &[" InvalidTogether"]);
+    rule(
+        json!({"action": "Count", "onExitCodes": codes(json!([2, 2, 0]))}),
+        &[
+            ".onExitCodes.values[1] Duplicate",
+            ".onExitCodes.values[2] Invalid",
+            ".onExitCodes.values Invalid",
+        ],
+    );
+    let mut named = codes(json!([1]));
+    named["containerName"] = json!("nobody");
+    rule(json!({"action": "Count", "onExitCodes": named}), &[".onExitCodes.containerName Invalid"]);
+    rule(
+        json!({"action": "Count", "onPodConditions": [{"type": "Ready", "status": "Maybe"}]}),
+        &[".onPodConditions[0].status NotSupported"],
+    );
+    check(
+        json!({"podFailurePolicy": {"rules": []}, "podReplacementPolicy": "TerminatingOrFailed"}),
+        &["spec.podReplacementPolicy NotSupported"],
+    );
+}
+
+#[test]
+fn jobs_say_what_success_is() {
+    let mut good = workload("batch/v1", "Job");
+    merge(
+        &mut good,
+        json!({"spec": {"selector": null, "template": {"spec": {"restartPolicy": "Never"}},
+        "completionMode": "Indexed", "completions": 5}}),
+    );
+    let check = |spec: Value, expect: &[&str]| check(&good, json!({"spec": spec}), expect);
+    let success = |rule: Value, expect: &[&str]| {
+        let expect: Vec<String> =
+            expect.iter().map(|it| format!("spec.successPolicy.rules[0]{it}")).collect();
+        let expect: Vec<&str> = expect.iter().map(String::as_str).collect();
+        check(json!({"successPolicy": {"rules": [rule]}}), &expect);
+    };
+    success(json!({"succeededIndexes": "0,2-4", "succeededCount": 4}), &[]);
+    success(json!({}), &[" Required"]);
+    success(json!({"succeededIndexes": "4-5"}), &[".succeededIndexes Invalid"]);
+    success(json!({"succeededIndexes": "0", "succeededCount": 2}), &[".succeededCount Invalid"]);
+    success(json!({"succeededCount": 6}), &[".succeededCount Invalid"]);
+    check(json!({"successPolicy": {"rules": []}}), &["spec.successPolicy.rules Required"]);
+}
+
+#[test]
+fn jobs_know_their_pods() {
+    let mut good = workload("batch/v1", "Job");
+    merge(&mut good, json!({"spec": {"selector": null, "template": {"spec": {"restartPolicy": "Never"}}}}));
+    let labels = "spec.template.metadata.labels";
+    let other = json!({"spec": {"template": {"metadata": {"labels": {"controller-uid": "x"}}}}});
+    check(&good, other, &[&format!("{labels}[controller-uid] Invalid")]);
+    let own = json!({"spec": {"selector": {"matchLabels": {"app": "a"}}}});
+    check(&good, own.clone(), &["spec.selector Invalid"]);
+    let mut manual = own;
+    merge(&mut manual, json!({"spec": {"manualSelector": true}}));
+    check(&good, manual.clone(), &[]);
+    merge(&mut manual, json!({"spec": {"selector": null}}));
+    check(&good, manual, &["spec.selector Required", &format!("{labels} Invalid")]);
+    let long = json!({"metadata": {"name": "a".repeat(62)}, "spec": {"completionMode": "Indexed", "completions": 5}});
+    check(&good, long, &["metadata.name Invalid"]);
+    let cron = json!({"apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": "a"},
+        "spec": {"schedule": "@daily", "jobTemplate": {"spec": good["spec"]}}});
+    let spec = decode(&cron).to_value()["spec"]["jobTemplate"]["spec"].clone();
+    let fields: Vec<&String> = spec.as_object().expect("it is a map").keys().collect();
+    assert_eq!(fields, ["template"], "the rest is for the jobs to fill in");
+    let selected = json!({"spec": {"jobTemplate": {"spec": {"selector": {"matchLabels": {"a": "b"}}}}}});
+    check(&cron, selected, &["spec.jobTemplate.spec.selector Invalid"]);
 }
 
 #[test]
@@ -433,4 +558,17 @@ fn bindings_say_what_comes_of_it() {
     check(reference(json!({ "parameterNotFoundAction": "Deny" })), &["spec.paramRef Required"]);
     let both = json!({ "name": "a", "selector": {}, "parameterNotFoundAction": "Allow" });
     check(reference(both), &["spec.paramRef.name Forbidden", "spec.paramRef.selector Forbidden"]);
+}
+
+#[test]
+fn what_was_wrong_before_stays_writable() {
+    let stored = |replicas: i32| {
+        let mut value = workload("apps/v1", "StatefulSet");
+        merge(&mut value, json!({"spec": {"serviceName": "Not a name", "replicas": replicas}}));
+        decode(&value)
+    };
+    let strategy = stored(1).kind().row().strategy;
+    assert_eq!(strategy.validate_change(&stored(2), &stored(1)), []);
+    let errors = strategy.validate_change(&stored(-1), &stored(1));
+    assert_eq!(errors.iter().map(|it| it.field.as_str()).collect::<Vec<_>>(), ["spec.replicas"]);
 }

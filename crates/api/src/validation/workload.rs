@@ -4,14 +4,15 @@ use crate::field::{Error, Errors, Path};
 use crate::selector::{Labels, Selector};
 use crate::validation::common::{
     at_most_all, immutable, int_or_percent, is_empty, label_selector, not_negative, number_of, one_of,
-    optional_one_of, shown,
+    optional, optional_one_of, shown,
 };
-use crate::validation::pod;
 use crate::validation::storage::claim_spec;
+use crate::validation::{names, pod};
 use k8s_openapi::api::apps::v1::{
-    DaemonSet, DaemonSetSpec, Deployment, DeploymentSpec, ReplicaSet, StatefulSet, StatefulSetSpec,
+    ControllerRevision, DaemonSet, DaemonSetSpec, Deployment, DeploymentSpec, ReplicaSet, StatefulSet,
+    StatefulSetSpec,
 };
-use k8s_openapi::api::core::v1::{PodTemplateSpec, ReplicationController};
+use k8s_openapi::api::core::v1::{PodTemplate, PodTemplateSpec, ReplicationController};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
@@ -28,7 +29,7 @@ pub fn deployment(deployment: &Deployment) -> Errors {
             ("progressDeadlineSeconds", spec.progress_deadline_seconds),
         ],
     );
-    selected_template(&mut errors, &path, &spec.selector, &spec.template);
+    selected_template(&mut errors, &path, Maker::ReplicaSet, &spec.selector, &spec.template);
     deployment_strategy(&mut errors, &path.child("strategy"), spec);
     if let Some(deadline) = spec.progress_deadline_seconds
         && deadline <= spec.min_ready_seconds.unwrap_or(0)
@@ -49,7 +50,9 @@ pub fn replica_set(set: &ReplicaSet) -> Errors {
     let (mut errors, path, spec) = (Errors::new(), Path::new("spec"), &set.spec);
     numbers(&mut errors, &path, &[("replicas", spec.replicas), ("minReadySeconds", spec.min_ready_seconds)]);
     match &spec.template {
-        Some(template) => selected_template(&mut errors, &path, &spec.selector, template),
+        Some(template) => {
+            selected_template(&mut errors, &path, Maker::ReplicaSet, &spec.selector, template);
+        }
         None => errors.push(Error::required(&path.child("template"), "")),
     }
     errors
@@ -67,7 +70,9 @@ pub fn replication_controller(controller: &ReplicationController) -> Errors {
     numbers(&mut errors, &path, &[("replicas", spec.replicas), ("minReadySeconds", spec.min_ready_seconds)]);
     let selector = LabelSelector { match_labels: spec.selector, match_expressions: None };
     match &spec.template {
-        Some(template) => selected_template(&mut errors, &path, &selector, template),
+        Some(template) => {
+            selected_template(&mut errors, &path, Maker::ReplicationController, &selector, template);
+        }
         None => errors.push(Error::required(&path.child("template"), "")),
     }
     errors
@@ -86,7 +91,10 @@ pub fn stateful_set(set: &StatefulSet) -> Errors {
         ],
     );
     stateful_strategies(&mut errors, &path, spec);
-    selected_template(&mut errors, &path, &spec.selector, &spec.template);
+    selected_template(&mut errors, &path, Maker::StatefulSet, &spec.selector, &spec.template);
+    let start = spec.ordinals.as_ref().and_then(|it| it.start);
+    not_negative(&mut errors, &path.child("ordinals.start"), start.map(i64::from));
+    optional(&mut errors, &path.child("serviceName"), spec.service_name.as_deref(), names::dns_label);
     for (index, claim) in spec.volume_claim_templates.iter().flatten().enumerate() {
         let path = path.child("volumeClaimTemplates").index(index).child("spec");
         claim_spec(&mut errors, &path, &claim.spec.clone().unwrap_or_default());
@@ -122,7 +130,7 @@ pub fn daemon_set(set: &DaemonSet) -> Errors {
         &path,
         &[("minReadySeconds", spec.min_ready_seconds), ("revisionHistoryLimit", spec.revision_history_limit)],
     );
-    selected_template(&mut errors, &path, &spec.selector, &spec.template);
+    selected_template(&mut errors, &path, Maker::DaemonSet, &spec.selector, &spec.template);
     daemon_strategy(&mut errors, &path.child("updateStrategy"), spec);
     errors
 }
@@ -130,6 +138,31 @@ pub fn daemon_set(set: &DaemonSet) -> Errors {
 /// What is wrong with a change of a DaemonSet.
 pub fn daemon_set_update(new: &DaemonSet, old: &DaemonSet) -> Errors {
     selector_update(&new.spec.selector, &old.spec.selector)
+}
+
+/// What is wrong with a ControllerRevision.
+pub fn controller_revision(revision: &ControllerRevision) -> Errors {
+    let mut errors = Errors::new();
+    not_negative(&mut errors, &Path::new("revision"), revision.revision);
+    if revision.data.0.is_null() {
+        errors.push(Error::required(&Path::new("data"), "data is mandatory"));
+    }
+    errors
+}
+
+/// What is wrong with a change of a ControllerRevision, which is a snapshot.
+pub fn controller_revision_update(new: &ControllerRevision, old: &ControllerRevision) -> Errors {
+    let mut errors = Errors::new();
+    immutable(&mut errors, &Path::new("data"), &new.data, &old.data);
+    errors
+}
+
+/// What is wrong with a PodTemplate.
+pub fn pod_template(object: &PodTemplate) -> Errors {
+    let mut errors = Errors::new();
+    let template = object.template.clone().unwrap_or_default();
+    pod::template(&mut errors, &Path::new("template"), &template);
+    errors
 }
 
 fn numbers(errors: &mut Errors, path: &Path, numbers: &[(&str, Option<i32>)]) {
@@ -144,15 +177,35 @@ fn selector_update(new: &LabelSelector, old: &LabelSelector) -> Errors {
     errors
 }
 
+/// Who makes pods of a template, as messages name them: a Deployment leaves that to its replica sets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Maker {
+    ReplicaSet,
+    StatefulSet,
+    DaemonSet,
+    ReplicationController,
+}
+
 /// The selector must be there and choose the pods that the template makes; they must restart.
-fn selected_template(errors: &mut Errors, path: &Path, selector: &LabelSelector, template: &PodTemplateSpec) {
-    if is_empty(selector) {
-        errors.push(Error::required(&path.child("selector"), ""));
-    } else {
+///
+/// An empty selector counts as one that is missing: the types do not tell them apart.
+fn selected_template(
+    errors: &mut Errors,
+    path: &Path,
+    maker: Maker,
+    selector: &LabelSelector,
+    template: &PodTemplateSpec,
+) {
+    if !is_empty(selector) {
         label_selector(errors, &path.child("selector"), selector);
+    } else if maker != Maker::DaemonSet {
+        errors.push(Error::required(&path.child("selector"), ""));
     }
     let path = path.child("template");
-    matches_template(errors, &path, selector, template);
+    let given = Some(selector).filter(|it| !is_empty(it));
+    if maker != Maker::ReplicationController || given.is_some() {
+        matches_template(errors, &path, given, template);
+    }
     pod::template(errors, &path, template);
     let spec = template.spec.as_ref();
     if let Some(policy) = spec.and_then(|it| it.restart_policy.as_deref()).filter(|it| *it != "Always") {
@@ -164,22 +217,26 @@ fn selected_template(errors: &mut Errors, path: &Path, selector: &LabelSelector,
     }
     if spec.is_some_and(|it| it.active_deadline_seconds.is_some()) {
         let path = path.child("spec").child("activeDeadlineSeconds");
-        errors.push(Error::forbidden(&path, "activeDeadlineSeconds in pod template is not supported"));
+        let detail = format!("activeDeadlineSeconds in {maker:?} is not Supported");
+        errors.push(Error::forbidden(&path, detail));
     }
 }
 
-/// The selector must choose the pods that the template makes.
+/// The selector must choose the pods that the template makes; one that is missing chooses nothing.
 pub(crate) fn matches_template(
     errors: &mut Errors,
     path: &Path,
-    selector: &LabelSelector,
+    selector: Option<&LabelSelector>,
     template: &PodTemplateSpec,
 ) {
-    let labels: Labels = template.metadata.as_ref().and_then(|it| it.labels.clone()).unwrap_or_default();
-    let chosen = Selector::of(selector).is_ok_and(|it| !it.is_empty() && it.matches(Some(&labels)));
-    if !is_empty(selector) && !chosen {
+    let given = template.metadata.as_ref().and_then(|it| it.labels.as_ref());
+    let labels: Labels = given.cloned().unwrap_or_default();
+    let chosen = |it: &LabelSelector| {
+        is_empty(it) || Selector::of(it).is_ok_and(|it| !it.is_empty() && it.matches(Some(&labels)))
+    };
+    if !selector.is_some_and(chosen) {
         let path = path.child("metadata").child("labels");
-        errors.push(Error::invalid(&path, shown(&labels), "`selector` does not match template `labels`"));
+        errors.push(Error::invalid(&path, shown(&given), "`selector` does not match template `labels`"));
     }
 }
 
