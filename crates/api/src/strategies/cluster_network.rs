@@ -1,5 +1,6 @@
 //! How an IPAddress, a ServiceCIDR and a ComponentStatus behave.
 
+use crate::field::Errors;
 use crate::strategies::cells::or_none;
 use crate::strategy::{Behaviour, Column, age_cell, name_cell};
 use jiff::Timestamp;
@@ -23,6 +24,14 @@ impl Behaviour for IpAddressStrategy {
     const COLUMNS: &'static [Column] =
         &[Column::NAME, Column::text("ParentRef", "Who uses the address."), Column::AGE];
 
+    fn validate(object: &IPAddress) -> Errors {
+        crate::validation::address::address(object)
+    }
+
+    fn validate_update(object: &IPAddress, old: &IPAddress) -> Errors {
+        crate::validation::address::address_update(object, old)
+    }
+
     fn cells(address: &IPAddress, now: Timestamp) -> Vec<Value> {
         let parent = &address.spec.parent_ref;
         let place = [
@@ -45,6 +54,14 @@ impl Behaviour for ServiceCidrStrategy {
 
     fn prepare_create(range: &mut ServiceCIDR) {
         range.status = Some(ServiceCIDRStatus::default());
+    }
+
+    fn validate(object: &ServiceCIDR) -> Errors {
+        crate::validation::address::service_range(object)
+    }
+
+    fn validate_update(object: &ServiceCIDR, old: &ServiceCIDR) -> Errors {
+        crate::validation::address::service_range_update(object, old)
     }
 
     fn cells(range: &ServiceCIDR, now: Timestamp) -> Vec<Value> {

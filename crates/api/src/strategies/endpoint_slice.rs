@@ -30,11 +30,11 @@ impl Behaviour for EndpointSliceStrategy {
     }
 
     fn validate(object: &EndpointSlice) -> Errors {
-        crate::validation::network::endpoint_slice(object)
+        crate::validation::endpoints::slice(object)
     }
 
     fn validate_update(object: &EndpointSlice, old: &EndpointSlice) -> Errors {
-        crate::validation::network::endpoint_slice_update(object, old)
+        crate::validation::endpoints::slice_update(object, old)
     }
 
     fn cells(slice: &EndpointSlice, now: Timestamp) -> Vec<Value> {

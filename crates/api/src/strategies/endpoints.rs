@@ -1,5 +1,6 @@
 //! How Endpoints behave.
 
+use crate::field::Errors;
 use crate::strategies::cells::{NONE, some_of};
 use crate::strategies::defaults::text;
 use crate::strategy::{Behaviour, Column, age_cell, name_cell};
@@ -24,6 +25,10 @@ impl Behaviour for EndpointsStrategy {
         for port in endpoints.subsets.iter_mut().flatten().flat_map(|it| it.ports.iter_mut().flatten()) {
             text(&mut port.protocol, "TCP");
         }
+    }
+
+    fn validate(object: &Endpoints) -> Errors {
+        crate::validation::endpoints::endpoints(object)
     }
 
     fn cells(endpoints: &Endpoints, now: Timestamp) -> Vec<Value> {

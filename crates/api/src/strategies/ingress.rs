@@ -35,6 +35,10 @@ impl Behaviour for IngressStrategy {
         crate::validation::network::ingress(object)
     }
 
+    fn validate_create(object: &Ingress) -> Errors {
+        crate::validation::network::ingress_create(object)
+    }
+
     fn warnings(ingress: &Ingress) -> Vec<String> {
         let annotation = "kubernetes.io/ingress.class";
         let old = crate::meta::annotation(&ingress.metadata, annotation).is_some();

@@ -3,6 +3,7 @@
 //! Start at [`meta`], which every kind passes; then [`pod`]. [`names`] holds the formats. A kind's rules are called
 //! from its strategy. Whether other objects exist is not asked here: that is admission's or a controller's.
 
+pub mod address;
 pub mod admission;
 pub mod autoscaling;
 pub mod batch;
@@ -10,6 +11,7 @@ pub mod certificate;
 pub mod cluster;
 pub(crate) mod common;
 pub mod config;
+pub mod endpoints;
 pub mod extension;
 pub mod meta;
 pub mod names;

@@ -1,18 +1,19 @@
-//! What is wrong with ingresses, network policies and endpoint slices.
+//! What is wrong with ingresses and network policies.
 
 use crate::field::{Error, Errors, Path};
 use crate::validation::common::{
-    all, all_of_number, immutable, label_selector, one_of, optional, optional_one_of, port, required, shown,
+    all, all_of_number, domain_prefixed_path, immutable, label_selector, one_of, optional, optional_one_of,
+    port, required, shown,
 };
 use crate::validation::names;
-use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::{
-    HTTPIngressPath, IPBlock, Ingress, IngressBackend, IngressClass, NetworkPolicy, NetworkPolicyPeer,
-    NetworkPolicyPort, NetworkPolicySpec,
+    HTTPIngressPath, IPBlock, Ingress, IngressBackend, IngressClass, IngressClassParametersReference,
+    NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort, NetworkPolicySpec,
 };
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-const MOST_ENDPOINTS: usize = 1000;
+/// Most bytes of the name of a controller of ingresses.
+const MOST_OF_CONTROLLER: usize = 250;
 const PROTOCOLS: [&str; 3] = ["SCTP", "TCP", "UDP"];
 
 /// What is wrong with an Ingress.
@@ -49,6 +50,20 @@ pub fn ingress(ingress: &Ingress) -> Errors {
     let class = spec.ingress_class_name.as_deref();
     optional(&mut errors, &path.child("ingressClassName"), class, names::dns_subdomain);
     errors
+}
+
+/// What is wrong with a new Ingress: its class, given in two ways, must be one.
+pub fn ingress_create(ingress: &Ingress) -> Errors {
+    let annotation = "kubernetes.io/ingress.class";
+    let class = ingress.spec.as_ref().and_then(|it| it.ingress_class_name.as_deref());
+    let old = crate::meta::annotation(&ingress.metadata, annotation);
+    match (old, class) {
+        (Some(old), Some(class)) if old != class => {
+            let path = Path::new("annotations").child(annotation);
+            vec![Error::invalid(&path, old, "must match `ingressClassName` when both are specified")]
+        }
+        _ => Errors::new(),
+    }
 }
 
 fn host(errors: &mut Errors, path: &Path, host: &str) {
@@ -110,16 +125,45 @@ fn backend(errors: &mut Errors, path: &Path, backend: &IngressBackend) {
 
 /// What is wrong with an IngressClass.
 pub fn ingress_class(class: &IngressClass) -> Errors {
-    let (mut errors, path) = (Errors::new(), Path::new("spec").child("controller"));
-    match class.spec.as_ref().and_then(|it| it.controller.as_deref()).unwrap_or_default() {
-        "" => errors.push(Error::required(&path, "")),
-        controller if !controller.contains('/') => {
-            let detail = "must be a domain-prefixed path (such as \"acme.io/foo\")";
-            errors.push(Error::invalid(&path, controller, detail));
-        }
-        _ => {}
+    let (mut errors, path) = (Errors::new(), Path::new("spec"));
+    let spec = class.spec.clone().unwrap_or_default();
+    let controller = spec.controller.unwrap_or_default();
+    if controller.len() > MOST_OF_CONTROLLER {
+        errors.push(Error::too_long(&path.child("controller"), MOST_OF_CONTROLLER));
+    }
+    domain_prefixed_path(&mut errors, &path.child("controller"), &controller);
+    if let Some(it) = &spec.parameters {
+        parameters(&mut errors, &path.child("parameters"), it);
     }
     errors
+}
+
+/// Where the settings of a class are: in the cluster, or in a namespace.
+fn parameters(errors: &mut Errors, path: &Path, it: &IngressClassParametersReference) {
+    if let Some(group) = &it.api_group {
+        all(errors, &path.child("apiGroup"), group, names::dns_subdomain(group));
+    }
+    for (name, value) in [("kind", &it.kind), ("name", &it.name)] {
+        match value.as_str() {
+            "" => errors.push(Error::required(&path.child(name), format!("{name} is required"))),
+            value => all(errors, &path.child(name), value, names::path_segment(value)),
+        }
+    }
+    let (scope, path) = (path.child("scope"), path.child("namespace"));
+    match (it.scope.as_deref(), &it.namespace) {
+        (None, _) => errors.push(Error::required(&scope, "")),
+        (Some("Namespace"), None) => {
+            errors.push(Error::required(&path, "`parameters.scope` is set to 'Namespace'"));
+        }
+        (Some("Namespace"), Some(namespace)) => {
+            all(errors, &path, namespace, names::dns_label(namespace));
+        }
+        (Some("Cluster"), Some(_)) => {
+            errors.push(Error::forbidden(&path, "`parameters.scope` is set to 'Cluster'"));
+        }
+        (Some("Cluster"), None) => {}
+        (Some(other), _) => errors.push(Error::not_supported(&scope, other, &["Cluster", "Namespace"])),
+    }
 }
 
 /// What is wrong with a change of an IngressClass.
@@ -147,8 +191,16 @@ pub fn network_policy(policy: &NetworkPolicy) -> Errors {
         peers(&mut errors, &path.child("to"), rule.to.as_deref());
         policy_ports(&mut errors, &path.child("ports"), rule.ports.as_deref());
     }
-    for (index, type_) in spec.policy_types.iter().flatten().enumerate() {
-        one_of(&mut errors, &path.child("policyTypes").index(index), Some(type_), &["Egress", "Ingress"]);
+    let types = spec.policy_types.as_deref().unwrap_or_default();
+    let path = path.child("policyTypes");
+    if types.len() > 2 {
+        errors.push(Error::invalid(&path, shown(&types), "may not specify more than two policyTypes"));
+        return errors;
+    }
+    for (index, type_) in types.iter().enumerate() {
+        if !matches!(type_.as_str(), "Egress" | "Ingress") {
+            errors.push(Error::not_supported(&path.index(index), type_.as_str(), &["Egress", "Ingress"]));
+        }
     }
     errors
 }
@@ -205,40 +257,15 @@ fn peers(errors: &mut Errors, path: &Path, peers: Option<&[NetworkPolicyPeer]>) 
 
 fn ip_block(errors: &mut Errors, path: &Path, block: &IPBlock) {
     required(errors, &path.child("cidr"), &block.cidr, names::cidr);
+    if !names::cidr(&block.cidr).is_empty() {
+        return;
+    }
     for (index, range) in block.except.iter().flatten().enumerate() {
-        all(errors, &path.child("except").index(index), range, names::cidr(range));
-    }
-}
-
-/// What is wrong with an EndpointSlice.
-pub fn endpoint_slice(slice: &EndpointSlice) -> Errors {
-    let mut errors = Errors::new();
-    one_of(&mut errors, &Path::new("addressType"), Some(&slice.address_type), &["FQDN", "IPv4", "IPv6"]);
-    let endpoints = slice.endpoints.as_deref().unwrap_or_default();
-    if endpoints.len() > MOST_ENDPOINTS {
-        errors.push(Error::too_many(&Path::new("endpoints"), endpoints.len(), MOST_ENDPOINTS));
-    }
-    for (index, endpoint) in endpoints.iter().enumerate() {
-        let path = Path::new("endpoints").index(index).child("addresses");
-        if endpoint.addresses.is_empty() {
-            errors.push(Error::required(&path, "must contain at least 1 address"));
+        let path = path.child("except").index(index);
+        let messages = names::cidr(range);
+        if messages.is_empty() && !names::is_strict_part(range, &block.cidr) {
+            errors.push(Error::invalid(&path, range.as_str(), "must be a strict subset of `cidr`"));
         }
-        let check = if slice.address_type == "FQDN" { names::dns_subdomain } else { names::ip };
-        for (at, address) in endpoint.addresses.iter().enumerate() {
-            all(&mut errors, &path.index(at), address, check(address));
-        }
+        all(errors, &path, range, messages);
     }
-    for (index, port) in slice.ports.iter().flatten().enumerate() {
-        let path = Path::new("ports").index(index);
-        optional(&mut errors, &path.child("name"), port.name.as_deref(), names::dns_label);
-        one_of(&mut errors, &path.child("protocol"), port.protocol.as_deref(), &PROTOCOLS);
-    }
-    errors
-}
-
-/// What is wrong with a change of an EndpointSlice.
-pub fn endpoint_slice_update(new: &EndpointSlice, old: &EndpointSlice) -> Errors {
-    let mut errors = Errors::new();
-    immutable(&mut errors, &Path::new("addressType"), &new.address_type, &old.address_type);
-    errors
 }

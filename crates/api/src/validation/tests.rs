@@ -24,6 +24,17 @@ fn check(good: &Value, change: Value, expect: &[&str]) {
     assert_eq!(got, expect, "{errors:?}");
 }
 
+/// The same for what is asked of new objects only.
+#[track_caller]
+fn check_create(good: &Value, change: Value, expect: &[&str]) {
+    let mut value = good.clone();
+    merge(&mut value, change);
+    let object = decode(&value);
+    let errors = object.kind().row().strategy.validate_create(&object);
+    let got: Vec<String> = errors.iter().map(|it| format!("{} {:?}", it.field, it.kind)).collect();
+    assert_eq!(got, expect, "{errors:?}");
+}
+
 #[track_caller]
 fn check_update(good: &Value, change: Value, expect: &[&str]) {
     let mut old = decode(good);
@@ -360,10 +371,33 @@ fn network_and_policy() {
     check(&good, json!({}), &[]);
     check(&good, json!({"spec": {"rules": null}}), &["spec Invalid"]);
     check(&good, json!({"spec": {"rules": [{"host": "1.2.3.4"}]}}), &["spec.rules[0].host Invalid"]);
+    let classed = json!({"metadata": {"annotations": {"kubernetes.io/ingress.class": "a"}}, "spec": {"ingressClassName": "b"}});
+    check_create(&good, classed, &["annotations.kubernetes.io/ingress.class Invalid"]);
+    let parameters = |it: Value| json!({"spec": {"parameters": it}});
+    let class = json!({"apiVersion": "networking.k8s.io/v1", "kind": "IngressClass", "metadata": {"name": "a"},
+        "spec": {"controller": "example.com/c"}});
+    check(&class, parameters(json!({"kind": "K", "name": "n"})), &[]);
+    check(&class, json!({"spec": {"controller": "c"}}), &["spec.controller Invalid"]);
+    let p = "spec.parameters";
+    let none = [format!("{p}.kind Required"), format!("{p}.name Required")];
+    check(&class, parameters(json!({"kind": "", "name": ""})), &none.each_ref().map(String::as_str));
+    let scoped = |scope: &str| parameters(json!({"kind": "K", "name": "n", "scope": scope}));
+    check(&class, scoped("Moon"), &[&format!("{p}.scope NotSupported")]);
+    check(&class, scoped("Namespace"), &[&format!("{p}.namespace Required")]);
+    let both = parameters(json!({"kind": "K", "name": "n", "namespace": "x"}));
+    check(&class, both, &[&format!("{p}.namespace Forbidden")]);
     let good = json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "a"},
         "spec": {"podSelector": {}, "ingress": [{"from": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}]}});
     check(&good, json!({}), &[]);
     check(&good, json!({"spec": {"ingress": [{"from": [{}]}]}}), &["spec.ingress[0].from[0] Required"]);
+    let block = |except: &str| json!({"spec": {"ingress": [{"from": [{"ipBlock": {"cidr": "10.0.0.0/8", "except": [except]}}]}]}});
+    check(&good, block("10.1.0.0/16"), &[]);
+    let outside = ["spec.ingress[0].from[0].ipBlock.except[0] Invalid"];
+    check(&good, block("10.0.0.0/8"), &outside);
+    check(&good, block("11.0.0.0/16"), &outside);
+    check(&good, json!({"spec": {"policyTypes": ["In"]}}), &["spec.policyTypes[0] NotSupported"]);
+    let three = json!({"spec": {"policyTypes": ["Egress", "Ingress", "Egress"]}});
+    check(&good, three, &["spec.policyTypes Invalid"]);
     let good = json!({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": "a"},
         "spec": {"minAvailable": 1, "selector": {}}});
     check(&good, json!({}), &[]);
@@ -558,6 +592,79 @@ fn bindings_say_what_comes_of_it() {
     check(reference(json!({ "parameterNotFoundAction": "Deny" })), &["spec.paramRef Required"]);
     let both = json!({ "name": "a", "selector": {}, "parameterNotFoundAction": "Allow" });
     check(reference(both), &["spec.paramRef.name Forbidden", "spec.paramRef.selector Forbidden"]);
+}
+
+#[test]
+fn endpoints_can_be_reached() {
+    let good = json!({"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "metadata": {"name": "a"},
+        "addressType": "IPv4", "endpoints": [{"addresses": ["10.0.0.1"]}], "ports": [{"name": "http", "port": 80}]});
+    check(&good, json!({}), &[]);
+    let one = |it: Value| json!({"endpoints": [it]});
+    let address = |text: &str| one(json!({"addresses": [text]}));
+    check(&good, address("127.0.0.1"), &[]);
+    check(&good, address("169.254.0.1"), &["endpoints[0].addresses[0] Invalid"]);
+    check(&good, address("fd00::1"), &["endpoints[0].addresses[0] Invalid"]);
+    check(&good, one(json!({"addresses": []})), &["endpoints[0].addresses Required"]);
+    let named = json!({"addresses": ["10.0.0.1"], "hostname": "A", "nodeName": "B"});
+    check(&good, one(named), &["endpoints[0].nodeName Invalid", "endpoints[0].hostname Invalid"]);
+    let hinted = json!({"addresses": ["10.0.0.1"], "hints": {"forZones": [{"name": "a"}, {"name": "a"}, {"name": ""}]}});
+    check(
+        &good,
+        one(hinted),
+        &["endpoints[0].hints.forZones[1].name Duplicate", "endpoints[0].hints.forZones[2].name Required"],
+    );
+    let mut domain = address("a");
+    merge(&mut domain, json!({"addressType": "FQDN"}));
+    check(&good, domain, &["endpoints[0].addresses[0] Invalid"]);
+    check(
+        &good,
+        json!({"ports": [{"name": "A"}, {"port": 0}, {"port": 70_000, "protocol": "ICMP"}]}),
+        &[
+            "ports[0].name Invalid",
+            "ports[1].port Invalid",
+            "ports[2].name Duplicate",
+            "ports[2].port Invalid",
+            "ports[2].protocol NotSupported",
+        ],
+    );
+    check_update(&good, json!({"addressType": "IPv6"}), &["addressType"]);
+    let good = json!({"apiVersion": "v1", "kind": "Endpoints", "metadata": {"name": "a"},
+        "subsets": [{"addresses": [{"ip": "10.0.0.1"}], "ports": [{"port": 80}]}]});
+    check(&good, json!({}), &[]);
+    check(&good, json!({"subsets": [{}]}), &["subsets[0] Required"]);
+    let link = json!({"subsets": [{"addresses": [{"ip": "169.254.0.1"}], "ports": [{"port": 0}, {"port": 1, "name": "a"}]}]});
+    check(
+        &good,
+        link,
+        &[
+            "subsets[0].addresses[0].ip Invalid",
+            "subsets[0].ports[0].port Invalid",
+            "subsets[0].ports[0].name Required",
+        ],
+    );
+}
+
+#[test]
+fn addresses_of_services() {
+    let api = "networking.k8s.io/v1";
+    let good = json!({"apiVersion": api, "kind": "ServiceCIDR", "metadata": {"name": "a"}, "spec": {"cidrs": ["10.0.0.0/16"]}});
+    let ranges = |it: Value| json!({"spec": {"cidrs": it}});
+    check(&good, ranges(json!(["10.0.0.0/16", "fd00::/64"])), &[]);
+    check(&good, ranges(json!([])), &["spec.cidrs Required"]);
+    check(&good, ranges(json!(["10.0.0.0/16", "10.1.0.0/16"])), &["spec.cidrs Invalid"]);
+    check(&good, ranges(json!(["10.0.0.0"])), &["spec.cidrs[0] Invalid"]);
+    check_update(&good, ranges(json!(["10.0.0.0/16", "fd00::/64"])), &[]);
+    check_update(&good, ranges(json!(["10.1.0.0/16"])), &["spec.cidrs[0]"]);
+    let good = json!({"apiVersion": api, "kind": "IPAddress", "metadata": {"name": "10.0.0.1"},
+        "spec": {"parentRef": {"resource": "services", "name": "a", "namespace": "x"}}});
+    let parent = |it: Value| json!({"spec": {"parentRef": it}});
+    check(&good, json!({}), &[]);
+    check(
+        &good,
+        parent(json!({"resource": "", "name": "a/b"})),
+        &["spec.parentRef.resource Required", "spec.parentRef.name Invalid"],
+    );
+    check_update(&good, parent(json!({"name": "b"})), &["spec.parentRef"]);
 }
 
 #[test]
