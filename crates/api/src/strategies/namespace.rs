@@ -1,6 +1,8 @@
 //! How a Namespace behaves: it carries a finalizer of its own in the spec, which only `finalize` may remove.
 
+use crate::field::Errors;
 use crate::meta;
+use crate::resources::Subresource;
 use crate::strategy::{Behaviour, Column, SelectableField, age_cell, name_cell};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Namespace, NamespaceStatus};
@@ -38,6 +40,10 @@ impl Behaviour for NamespaceStrategy {
 
     fn prepare_update(namespace: &mut Namespace, old: &Namespace) {
         namespace.spec.clone_from(&old.spec);
+    }
+
+    fn validate_below(new: &Namespace, _old: &Namespace, _below: Subresource) -> Errors {
+        crate::validation::cluster::namespace_status(new)
     }
 
     fn is_held(namespace: &Namespace) -> bool {

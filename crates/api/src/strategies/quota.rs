@@ -40,7 +40,11 @@ impl Behaviour for ResourceQuotaStrategy {
     }
 
     fn validate(object: &ResourceQuota) -> Errors {
-        crate::validation::cluster::resource_quota(object)
+        crate::validation::quota::resource_quota(object)
+    }
+
+    fn validate_update(object: &ResourceQuota, old: &ResourceQuota) -> Errors {
+        crate::validation::quota::resource_quota_update(object, old)
     }
 
     fn cells(quota: &ResourceQuota, now: Timestamp) -> Vec<Value> {
@@ -78,7 +82,7 @@ impl Behaviour for LimitRangeStrategy {
     }
 
     fn validate(object: &LimitRange) -> Errors {
-        crate::validation::cluster::limit_range(object)
+        crate::validation::quota::limit_range(object)
     }
 
     fn cells(range: &LimitRange, _now: Timestamp) -> Vec<Value> {

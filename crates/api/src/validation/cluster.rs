@@ -1,12 +1,11 @@
-//! What is wrong with the kinds that the cluster itself is made of: nodes, leases, priorities, quotas, events.
+//! What is wrong with the kinds that the cluster itself is made of: namespaces, nodes, leases, priorities.
 
 use crate::field::{Error, Errors, Path};
 use crate::meta;
-use crate::quantity::amount;
 use crate::validation::common::{all, immutable, not_negative, one_of, optional_one_of};
 use crate::validation::{names, pod};
 use k8s_openapi::api::coordination::v1::Lease;
-use k8s_openapi::api::core::v1::{Event, LimitRange, LimitRangeItem, Node, ResourceQuota};
+use k8s_openapi::api::core::v1::{Namespace, Node};
 use k8s_openapi::api::node::v1::RuntimeClass;
 use k8s_openapi::api::scheduling::v1::PriorityClass;
 use std::collections::BTreeSet;
@@ -15,6 +14,19 @@ use std::collections::BTreeSet;
 const HIGHEST_USER_PRIORITY: i32 = 1_000_000_000;
 const SYSTEM_CLASSES: [(&str, i32); 2] =
     [("system-node-critical", 2_000_001_000), ("system-cluster-critical", 2_000_000_000)];
+
+/// What is wrong with a Namespace's status: its phase says whether it is being deleted, and nothing else.
+pub fn namespace_status(namespace: &Namespace) -> Errors {
+    let phase = namespace.status.as_ref().and_then(|it| it.phase.as_deref()).unwrap_or_default();
+    let (expected, detail) = match namespace.metadata.deletion_timestamp {
+        None => ("Active", "may only be 'Active' if `deletionTimestamp` is empty"),
+        Some(_) => ("Terminating", "may only be 'Terminating' if `deletionTimestamp` is not empty"),
+    };
+    if phase == expected {
+        return Errors::new();
+    }
+    vec![Error::invalid(&Path::new("status").child("Phase"), phase, detail)]
+}
 
 /// What is wrong with a Node.
 pub fn node(node: &Node) -> Errors {
@@ -113,68 +125,5 @@ pub fn runtime_class(class: &RuntimeClass) -> Errors {
 pub fn runtime_class_update(new: &RuntimeClass, old: &RuntimeClass) -> Errors {
     let mut errors = Errors::new();
     immutable(&mut errors, &Path::new("handler"), &new.handler, &old.handler);
-    errors
-}
-
-/// What is wrong with a ResourceQuota.
-pub fn resource_quota(quota: &ResourceQuota) -> Errors {
-    let (mut errors, path) = (Errors::new(), Path::new("spec"));
-    let spec = quota.spec.clone().unwrap_or_default();
-    for (resource, quantity) in spec.hard.iter().flatten() {
-        let path = path.child("hard").key(resource);
-        pod::resource_name(&mut errors, &path, resource);
-        if amount(quantity).is_negative() {
-            errors.push(Error::invalid(&path, quantity.0.as_str(), "must be greater than or equal to 0"));
-        }
-    }
-    errors
-}
-
-/// What is wrong with a LimitRange.
-pub fn limit_range(range: &LimitRange) -> Errors {
-    let (mut errors, path) = (Errors::new(), Path::new("spec").child("limits"));
-    let mut types = BTreeSet::new();
-    for (index, item) in range.spec.iter().flat_map(|it| &it.limits).enumerate() {
-        let path = path.index(index);
-        if !types.insert(&item.type_) {
-            errors.push(Error::duplicate(&path.child("type"), item.type_.as_str()));
-        }
-        limits(&mut errors, &path, item);
-    }
-    errors
-}
-
-/// The least, the defaults and the most must stand in this order.
-fn limits(errors: &mut Errors, path: &Path, item: &LimitRangeItem) {
-    let ordered = [
-        ("min", &item.min),
-        ("defaultRequest", &item.default_request),
-        ("default", &item.default),
-        ("max", &item.max),
-    ];
-    for (at, (name, list)) in ordered.iter().enumerate() {
-        for (resource, quantity) in list.iter().flatten() {
-            pod::resource_name(errors, &path.child(name).key(resource), resource);
-            for (upper, bounds) in &ordered[at + 1..] {
-                let bound = bounds.as_ref().and_then(|it| it.get(resource));
-                if let Some(bound) = bound.filter(|it| amount(quantity) > amount(it)) {
-                    let detail =
-                        format!("{name} value {} is greater than {upper} value {}", quantity.0, bound.0);
-                    errors.push(Error::invalid(&path.child(name).key(resource), quantity.0.as_str(), detail));
-                }
-            }
-        }
-    }
-}
-
-/// What is wrong with an Event: it lives beside the object it is about.
-pub fn event(event: &Event) -> Errors {
-    let mut errors = Errors::new();
-    let about = event.involved_object.namespace.as_deref().unwrap_or_default();
-    let own = meta::namespace(&event.metadata);
-    if !about.is_empty() && about != own {
-        let path = Path::new("involvedObject").child("namespace");
-        errors.push(Error::invalid(&path, about, "does not match event.namespace"));
-    }
     errors
 }

@@ -679,3 +679,115 @@ fn what_was_wrong_before_stays_writable() {
     let errors = strategy.validate_change(&stored(-1), &stored(1));
     assert_eq!(errors.iter().map(|it| it.field.as_str()).collect::<Vec<_>>(), ["spec.replicas"]);
 }
+
+#[test]
+fn quotas() {
+    let good = json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "a"},
+        "spec": {"hard": {"pods": "5"}, "scopes": ["BestEffort"]}});
+    let check = |spec: Value, expect: &[&str]| check(&good, json!({"spec": spec}), expect);
+    check(json!({}), &[]);
+    check(json!({"hard": {"count/pods": "5", "requests.example.com/gpu": "1"}}), &[]);
+    check(json!({"hard": {"pods": "1500m"}}), &["spec.hard[pods] Invalid"]);
+    check(json!({"hard": {"pods": "-1"}}), &["spec.hard[pods] Invalid"]);
+    check(json!({"hard": {"nope": "1"}}), &["spec.hard[nope] Invalid", "spec.hard[nope] Invalid"]);
+    check(json!({"scopes": ["Moon"]}), &["spec.scopes Invalid"]);
+    check(json!({"scopes": ["BestEffort", "NotBestEffort"]}), &["spec.scopes Invalid"]);
+    check(json!({"hard": {"cpu": "1"}}), &["spec.scopes Invalid"]);
+    let selects = |it: Value| json!({"scopeSelector": {"matchExpressions": [it]}});
+    let s = "spec.scopeSelector.matchExpressions";
+    check(selects(json!({"scopeName": "PriorityClass", "operator": "In", "values": ["a"]})), &[]);
+    check(
+        selects(json!({"scopeName": "PriorityClass", "operator": "In"})),
+        &[&format!("{s}.values Required")],
+    );
+    check(
+        selects(json!({"scopeName": "Terminating", "operator": "DoesNotExist"})),
+        &[&format!("{s}.operator Invalid")],
+    );
+    check(
+        selects(json!({"scopeName": "Moon", "operator": "Exists", "values": ["a"]})),
+        &[&format!("{s}.scopeName Invalid"), &format!("{s}.values Invalid")],
+    );
+    check_update(&good, json!({"spec": {"scopes": ["NotBestEffort"]}}), &["spec.scopes"]);
+    check_update(&good, json!({"spec": {"hard": {"pods": "6"}}}), &[]);
+}
+
+#[test]
+fn limit_ranges() {
+    let check = |item: Value, expect: &[&str]| {
+        let good = json!({"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "a"},
+            "spec": {"limits": [item]}});
+        let expect: Vec<String> = expect.iter().map(|it| format!("spec.limits[0].{it}")).collect();
+        self::check(&good, json!({}), &expect.iter().map(String::as_str).collect::<Vec<_>>());
+    };
+    let cpu = |it: &str| json!({"cpu": it});
+    check(
+        json!({"type": "Container", "max": cpu("2"), "min": cpu("1"), "maxLimitRequestRatio": cpu("2")}),
+        &[],
+    );
+    check(
+        json!({"type": "Container", "max": cpu("1"), "min": cpu("2"), "default": cpu("1"), "defaultRequest": cpu("1")}),
+        &["min[cpu] Invalid", "defaultRequest[cpu] Invalid", "default[cpu] Invalid"],
+    );
+    check(json!({"type": "Pod", "default": cpu("1")}), &["default Forbidden"]);
+    check(json!({"type": "Moon", "max": cpu("1")}), &["type Invalid"]);
+    check(json!({"type": "PersistentVolumeClaim"}), &["limits Required"]);
+    check(json!({"type": "PersistentVolumeClaim", "max": {"storage": "1Gi"}}), &[]);
+    check(
+        json!({"type": "Pod", "maxLimitRequestRatio": cpu("500m")}),
+        &["maxLimitRequestRatio[cpu] Invalid"],
+    );
+    check(
+        json!({"type": "Pod", "max": cpu("2"), "min": cpu("1"), "maxLimitRequestRatio": cpu("3")}),
+        &["maxLimitRequestRatio[cpu] Invalid"],
+    );
+    check(json!({"type": "Pod", "max": {"pods": "1"}}), &["max[pods] Invalid"]);
+}
+
+#[test]
+fn events() {
+    let about = json!({"kind": "Pod", "name": "p", "namespace": "x"});
+    let good = json!({"apiVersion": "v1", "kind": "Event", "metadata": {"name": "a", "namespace": "x"},
+        "involvedObject": about});
+    check(&good, json!({}), &[]);
+    check(&good, json!({"involvedObject": {"namespace": "y"}}), &["involvedObject.namespace Invalid"]);
+    check(&good, json!({"involvedObject": {"namespace": null}}), &["involvedObject.namespace Invalid"]);
+    let cluster = json!({"metadata": {"namespace": "default"}, "involvedObject": {"namespace": null}});
+    check(&good, cluster, &[]);
+    check(
+        &good,
+        json!({"eventTime": "2026-01-01T00:00:00Z", "reportingComponent": "a", "reason": "R", "action": "A"}),
+        &["reportingInstance Required"],
+    );
+    let good = json!({"apiVersion": "events.k8s.io/v1", "kind": "Event", "metadata": {"name": "a", "namespace": "x"},
+        "regarding": about, "eventTime": "2026-01-01T00:00:00.000000Z", "reportingController": "example.com/c",
+        "reportingInstance": "i", "reason": "R", "action": "A", "type": "Normal"});
+    check(&good, json!({}), &[]);
+    check_create(&good, json!({}), &[]);
+    check(&good, json!({"note": "n".repeat(1025)}), &["message Invalid"]);
+    check(&good, json!({"reportingController": "a b"}), &["reportingController Invalid"]);
+    check_create(&good, json!({"eventTime": null, "type": "Moon"}), &["eventTime Required", "type Invalid"]);
+    check_create(&good, json!({"deprecatedCount": 1}), &["count Invalid"]);
+    let series =
+        |count: i32| json!({"series": {"count": count, "lastObservedTime": "2026-01-01T00:00:01.000000Z"}});
+    check_create(&good, series(1), &["series.count Invalid"]);
+    check_update(&good, series(2), &[]);
+    check_update(&good, json!({"note": "other", "reason": "S"}), &["reason", "message"]);
+}
+
+#[test]
+fn phases_of_namespaces_follow_their_deletion() {
+    let check = |meta: Value, phase: &str, expect: usize| {
+        let namespace = decode(
+            &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": meta, "status": {"phase": phase}}),
+        );
+        let strategy = namespace.kind().row().strategy;
+        let errors = strategy.validate_below(&namespace, &namespace, crate::resources::Subresource::Status);
+        assert_eq!(errors.len(), expect, "{errors:?}");
+    };
+    let going = json!({"name": "a", "deletionTimestamp": "2026-01-01T00:00:00Z"});
+    check(json!({"name": "a"}), "Active", 0);
+    check(json!({"name": "a"}), "Terminating", 1);
+    check(going.clone(), "Terminating", 0);
+    check(going, "Active", 1);
+}

@@ -7,6 +7,7 @@ pub use convert::{from_core, to_core};
 use crate::field::Errors;
 use crate::strategies::cells::{UNKNOWN, since};
 use crate::strategy::{Behaviour, Column, Encoding, SelectableField, StoredAs};
+use crate::validation::event::{self, Version};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Event;
 use k8s_openapi::api::events::v1::Event as NewEvent;
@@ -53,7 +54,7 @@ impl Behaviour for EventStrategy {
     ];
 
     fn validate(object: &Event) -> Errors {
-        crate::validation::cluster::event(object)
+        event::event(object, Version::Core)
     }
 
     fn cells(event: &Event, now: Timestamp) -> Vec<Value> {
@@ -121,6 +122,18 @@ impl Behaviour for NewEventStrategy {
         ("regarding.fieldPath", "involvedObject.fieldPath"),
         ("reportingController", "reportingComponent"),
     ];
+
+    fn validate(object: &NewEvent) -> Errors {
+        event::event(&to_core(object.clone()), Version::Events)
+    }
+
+    fn validate_create(object: &NewEvent) -> Errors {
+        event::create(&to_core(object.clone()))
+    }
+
+    fn validate_update(object: &NewEvent, old: &NewEvent) -> Errors {
+        event::update(&to_core(object.clone()), &to_core(old.clone()))
+    }
 
     fn cells(event: &NewEvent, now: Timestamp) -> Vec<Value> {
         cells(&to_core(event.clone()), now)

@@ -16,9 +16,9 @@ pub mod update;
 mod volume;
 
 pub use resize::validate_resize;
-pub(crate) use resources::{quantity, resource_list, resource_name};
+pub(crate) use resources::{container_resource, overcommits, quantity, resource_list, resource_name};
 pub(crate) use scheduling::{EFFECTS, node_selector, tolerations};
-pub(crate) use volume::host_path;
+pub(crate) use volume::{host_path, nfs};
 
 use crate::field::{Error, Errors, Path};
 use crate::validation::common::{

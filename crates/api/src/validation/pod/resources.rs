@@ -115,7 +115,8 @@ pub(crate) fn resource_name(errors: &mut Errors, path: &Path, resource: &str) {
     }
 }
 
-fn container_resource(errors: &mut Errors, path: &Path, resource: &str) {
+/// The name of a resource that a container can ask for.
+pub(crate) fn container_resource(errors: &mut Errors, path: &Path, resource: &str) {
     resource_name(errors, path, resource);
     if !resource.contains('/') && !is_of_container(resource) {
         errors.push(Error::invalid(path, resource, "must be a standard resource for containers"));
@@ -158,7 +159,7 @@ fn is_counted(resource: &str) -> bool {
 }
 
 /// Whether more may be limited to than there is.
-fn overcommits(resource: &str) -> bool {
+pub(crate) fn overcommits(resource: &str) -> bool {
     !resource.starts_with("hugepages-") && (!resource.contains('/') || resource.contains("kubernetes.io/"))
 }
 

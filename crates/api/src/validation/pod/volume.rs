@@ -6,7 +6,8 @@ use crate::quantity::amount;
 use crate::validation::common::one_of;
 use crate::validation::storage::claim_spec;
 use k8s_openapi::api::core::v1::{
-    DownwardAPIVolumeFile, HostPathVolumeSource, KeyToPath, ProjectedVolumeSource, Volume, VolumeProjection,
+    DownwardAPIVolumeFile, HostPathVolumeSource, KeyToPath, NFSVolumeSource, ProjectedVolumeSource, Volume,
+    VolumeProjection,
 };
 use std::collections::BTreeSet;
 
@@ -81,13 +82,7 @@ fn sources(errors: &mut Errors, path: &Path, volume: &Volume) {
             None => errors.push(Error::required(&path, "")),
         }
     });
-    sources.source("nfs", volume.nfs.as_ref(), |errors, path, it| {
-        required_text(errors, &path.child("server"), Some(&it.server));
-        required_text(errors, &path.child("path"), Some(&it.path));
-        if !it.path.is_empty() && !it.path.starts_with('/') {
-            errors.push(Error::invalid(&path.child("path"), it.path.as_str(), "must be an absolute path"));
-        }
-    });
+    sources.source("nfs", volume.nfs.as_ref(), nfs);
     sources.source("csi", volume.csi.as_ref(), |errors, path, it| {
         required_text(errors, &path.child("driver"), Some(&it.driver));
     });
@@ -115,6 +110,15 @@ pub(crate) fn host_path(errors: &mut Errors, path: &Path, source: &HostPathVolum
     }
     if let Some(type_) = source.type_.as_deref().filter(|it| !HOST_PATH_TYPES.contains(it)) {
         errors.push(Error::not_supported(&path.child("type"), type_, &HOST_PATH_TYPES));
+    }
+}
+
+/// A share on a server of files, also of a PersistentVolume.
+pub(crate) fn nfs(errors: &mut Errors, path: &Path, source: &NFSVolumeSource) {
+    required_text(errors, &path.child("server"), Some(&source.server));
+    required_text(errors, &path.child("path"), Some(&source.path));
+    if !source.path.is_empty() && !source.path.starts_with('/') {
+        errors.push(Error::invalid(&path.child("path"), source.path.as_str(), "must be an absolute path"));
     }
 }
 
