@@ -202,6 +202,12 @@ impl Allocators {
         let mut reservation = self.nothing();
         let Some(service) = object.get_mut::<Service>() else { return Ok(reservation) };
         let name = service.metadata.name.clone().unwrap_or_default();
+        let spec = service.spec.get_or_insert_default();
+        // What is asked for must make sense before it can be given.
+        let wrong = api::validation::service::addresses(spec);
+        if !wrong.is_empty() {
+            return Err(ApiError::invalid(row, &name, &wrong));
+        }
         let mut held = self.lock();
         let mut needs = Needs {
             range: self.range,
@@ -210,7 +216,7 @@ impl Allocators {
             old: old.and_then(|it| it.get::<Service>()?.spec.as_ref()),
             claim: &mut reservation.claim,
         };
-        let result = needs.meet(service.spec.get_or_insert_default());
+        let result = needs.meet(spec);
         drop(held);
         match result {
             Ok(()) => Ok(reservation),

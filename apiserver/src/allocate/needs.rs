@@ -56,7 +56,7 @@ impl Needs<'_> {
             spec.cluster_ips.get_or_insert_with(|| vec!["None".to_owned()]);
             return Ok(());
         }
-        let path = Path::new("spec").child("clusterIPs").index(0);
+        let path = Path::new("spec").child("clusterIPs");
         let address = match spec.cluster_ip.as_deref().unwrap_or_default() {
             "" => self
                 .range

@@ -3,11 +3,11 @@
 use crate::field::{Error, Errors, Path};
 use crate::strategies::service::{is_headless, needs_cluster_ip, needs_health_check};
 use crate::validation::common::{
-    all, all_of_number, one_of, optional, optional_one_of, port, required, shown,
+    IMMUTABLE, all, all_of_number, non_special_ip, one_of, optional, optional_one_of, port, required, shown,
 };
 use crate::validation::{meta, names};
 use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 const TYPES: [&str; 4] = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"];
 const PROTOCOLS: [&str; 3] = ["SCTP", "TCP", "UDP"];
@@ -29,18 +29,23 @@ pub fn validate(service: &Service) -> Errors {
         &["ClientIP", "None"],
     );
     affinity_seconds(&mut errors, &path, spec);
-    addresses(&mut errors, &path, spec);
-    if spec.type_.as_deref() == Some("ExternalName") {
-        let name = spec.external_name.as_deref().unwrap_or_default();
-        required(&mut errors, &path.child("externalName"), name.trim_end_matches('.'), names::dns_subdomain);
+    errors.extend(addresses(spec));
+    match spec.type_.as_deref() {
+        Some("ExternalName") => external_name(&mut errors, &path, spec),
+        Some(type_ @ ("LoadBalancer" | "NodePort")) if is_headless(spec) => {
+            let detail = format!("may not be set to 'None' for {type_} services");
+            errors.push(Error::invalid(&path.child("clusterIPs").index(0), "None", detail));
+        }
+        _ => {}
     }
     for (index, address) in spec.external_ips.iter().flatten().enumerate() {
-        all(&mut errors, &path.child("externalIPs").index(index), address, names::ip(address));
+        let path = path.child("externalIPs").index(index);
+        match names::ip(address) {
+            good if good.is_empty() => non_special_ip(&mut errors, &path, address),
+            messages => all(&mut errors, &path, address, messages),
+        }
     }
-    for (index, range) in spec.load_balancer_source_ranges.iter().flatten().enumerate() {
-        let path = path.child("loadBalancerSourceRanges").index(index);
-        all(&mut errors, &path, range, names::cidr(range.trim()));
-    }
+    load_balancer(&mut errors, &path, spec);
     traffic(&mut errors, &path, spec);
     errors
 }
@@ -52,11 +57,17 @@ pub fn validate_update(new: &Service, old: &Service) -> Errors {
     let first = |spec: &ServiceSpec| spec.cluster_ip.clone().filter(|it| !it.is_empty());
     if needs_cluster_ip(new) && needs_cluster_ip(old) && first(old).is_some() && first(new) != first(old) {
         let path = Path::new("spec").child("clusterIPs").index(0);
-        errors.push(Error::invalid(&path, shown(&first(new)), "may not change once set"));
+        errors.push(Error::invalid(&path, shown(&new.cluster_ips), "may not change once set"));
     }
-    let asked = needs_health_check(new) && needs_health_check(old);
-    if asked && new.health_check_node_port != old.health_check_node_port {
-        errors.push(Error::forbidden(&Path::new("spec").child("healthCheckNodePort"), "field is immutable"));
+    let balanced = |it: &ServiceSpec| it.type_.as_deref() == Some("LoadBalancer");
+    if balanced(new) && balanced(old) && new.load_balancer_class != old.load_balancer_class {
+        let path = Path::new("spec").child("loadBalancerClass");
+        errors.push(Error::invalid(&path, shown(&new.load_balancer_class), "may not change once set"));
+    }
+    let port = |it: &ServiceSpec| it.health_check_node_port.unwrap_or(0);
+    if needs_health_check(new) && needs_health_check(old) && port(new) != port(old) {
+        let path = Path::new("spec").child("healthCheckNodePort");
+        errors.push(Error::forbidden(&path, IMMUTABLE));
     }
     errors
 }
@@ -128,39 +139,122 @@ fn affinity_seconds(errors: &mut Errors, path: &Path, spec: &ServiceSpec) {
     }
 }
 
-fn addresses(errors: &mut Errors, path: &Path, spec: &ServiceSpec) {
-    let cluster_ip = spec.cluster_ip.as_deref().unwrap_or_default();
-    let addresses = spec.cluster_ips.as_deref().unwrap_or_default();
+fn external_name(errors: &mut Errors, path: &Path, spec: &ServiceSpec) {
+    let given = |it: Option<&Vec<String>>| it.is_some_and(|it| !it.is_empty());
+    let cluster_ip = spec.cluster_ip.as_ref().is_some_and(|it| !it.is_empty());
+    for (name, given) in [
+        ("clusterIPs", cluster_ip || given(spec.cluster_ips.as_ref())),
+        ("ipFamilies", given(spec.ip_families.as_ref())),
+        ("ipFamilyPolicy", spec.ip_family_policy.is_some()),
+    ] {
+        if given {
+            errors.push(Error::forbidden(&path.child(name), "may not be set for ExternalName services"));
+        }
+    }
+    let name = spec.external_name.as_deref().unwrap_or_default();
+    required(errors, &path.child("externalName"), name.trim_end_matches('.'), names::dns_subdomain);
+}
+
+/// What is wrong with the addresses that a service asks for, and their families: to be asked before it gets some.
+pub fn addresses(spec: &ServiceSpec) -> Errors {
+    let (mut errors, path) = (Errors::new(), Path::new("spec"));
     if !needs_cluster_ip(spec) {
-        if !addresses.is_empty() || !cluster_ip.is_empty() {
-            let detail = "may not be set for ExternalName services";
+        return errors;
+    }
+    let addresses = spec.cluster_ips.as_deref().unwrap_or_default();
+    match (spec.cluster_ip.as_deref().unwrap_or_default(), addresses.first()) {
+        ("", Some(_)) => {
+            let detail = "must be empty when `clusterIP` is not specified";
             errors.push(Error::invalid(&path.child("clusterIPs"), shown(&addresses), detail));
         }
-        return;
+        (cluster_ip, Some(first)) if first != cluster_ip => {
+            let detail = "first value must match `clusterIP`";
+            errors.push(Error::invalid(&path.child("clusterIPs"), shown(&addresses), detail));
+        }
+        _ => {}
     }
-    if let Some(first) = addresses.first()
-        && first != cluster_ip
-    {
-        let detail = "first value must match `clusterIP`";
-        errors.push(Error::invalid(&path.child("clusterIPs"), shown(&addresses), detail));
+    families(&mut errors, &path, spec);
+    let before = errors.len();
+    addresses_alone(&mut errors, &path.child("clusterIPs"), addresses);
+    if errors.len() == before {
+        configured_families(&mut errors, &path, spec);
     }
-    for (index, address) in addresses.iter().enumerate() {
-        let path = path.child("clusterIPs").index(index);
-        if address == "None" && addresses.len() > 1 {
-            errors.push(Error::invalid(&path, address.as_str(), "'None' must be the first and only value"));
-        } else if address != "None" {
-            all(errors, &path, address, names::ip(address));
+    errors
+}
+
+fn families(errors: &mut Errors, path: &Path, spec: &ServiceSpec) {
+    let mut seen = BTreeSet::new();
+    for (index, family) in spec.ip_families.iter().flatten().enumerate() {
+        let path = path.child("ipFamilies").index(index);
+        if !matches!(family.as_str(), "IPv4" | "IPv6") {
+            errors.push(Error::not_supported(&path, family.as_str(), &["IPv4", "IPv6"]));
+        }
+        if !seen.insert(family) {
+            errors.push(Error::duplicate(&path, family.as_str()));
         }
     }
-    if spec.type_.as_deref() != Some("ClusterIP") && is_headless(spec) {
-        let detail =
-            format!("may not be set to 'None' for {} services", spec.type_.as_deref().unwrap_or_default());
-        errors.push(Error::invalid(&path.child("clusterIPs").index(0), "None", detail));
-    }
     let policies = ["SingleStack", "PreferDualStack", "RequireDualStack"];
-    optional_one_of(errors, &path.child("ipFamilyPolicy"), spec.ip_family_policy.as_deref(), &policies);
-    for (index, family) in spec.ip_families.iter().flatten().enumerate() {
-        one_of(errors, &path.child("ipFamilies").index(index), Some(family), &["IPv4", "IPv6"]);
+    if let Some(policy) = spec.ip_family_policy.as_deref().filter(|it| !policies.contains(it)) {
+        errors.push(Error::not_supported(&path.child("ipFamilyPolicy"), policy, &policies));
+    }
+}
+
+fn addresses_alone(errors: &mut Errors, path: &Path, addresses: &[String]) {
+    for (index, address) in addresses.iter().enumerate() {
+        if index == 0 && address == "None" {
+            if addresses.len() > 1 {
+                let detail = "'None' must be the first and only value";
+                errors.push(Error::invalid(path, shown(&addresses), detail));
+            }
+            continue;
+        }
+        all(errors, &path.index(index), address, names::ip(address));
+    }
+    if addresses.len() > 2 {
+        errors.push(Error::invalid(path, shown(&addresses), "may only hold up to 2 values"));
+    }
+    if let [first, second] = addresses
+        && first.contains(':') == second.contains(':')
+    {
+        let detail = "may specify no more than one IP for each IP family";
+        errors.push(Error::invalid(path, shown(&addresses), detail));
+    }
+}
+
+/// The cluster has addresses of one family, IPv4. A headless service without a selector has none of its own.
+fn configured_families(errors: &mut Errors, path: &Path, spec: &ServiceSpec) {
+    if is_headless(spec) && spec.selector.as_ref().is_none_or(BTreeMap::is_empty) {
+        return;
+    }
+    let families = spec.ip_families.as_deref().unwrap_or_default();
+    let addresses = spec.cluster_ips.as_deref().unwrap_or_default();
+    let policy = spec.ip_family_policy.as_deref().unwrap_or_default();
+    let policy_path = path.child("ipFamilyPolicy");
+    if matches!(policy, "" | "SingleStack") {
+        for (name, count) in [("clusterIPs", addresses.len()), ("ipFamilies", families.len())] {
+            if count == 2 {
+                let detail = format!(
+                    "must be RequireDualStack or PreferDualStack when multiple '{name}' are specified"
+                );
+                errors.push(Error::invalid(&policy_path, policy, detail));
+            }
+        }
+    } else if policy == "RequireDualStack" {
+        let detail = "this cluster is not configured for dual-stack services";
+        errors.push(Error::invalid(&policy_path, policy, detail));
+    }
+    for (index, family) in families.iter().enumerate() {
+        let address = addresses.get(index).filter(|it| it.as_str() != "None");
+        let is_v6 = address.map(|it| it.contains(':'));
+        if is_v6.is_some_and(|it| it != (family == "IPv6")) {
+            let detail = format!("expected an {family} value as indicated by `ipFamilies[{index}]`");
+            let path = path.child("clusterIPs").index(index);
+            errors.push(Error::invalid(&path, address.cloned().unwrap_or_default(), detail));
+        }
+        if family == "IPv6" {
+            let path = path.child("ipFamilies").index(index);
+            errors.push(Error::invalid(&path, family.as_str(), "not configured on this cluster"));
+        }
     }
 }
 
@@ -168,16 +262,50 @@ fn traffic(errors: &mut Errors, path: &Path, spec: &ServiceSpec) {
     let internal = spec.internal_traffic_policy.as_deref();
     optional_one_of(errors, &path.child("internalTrafficPolicy"), internal, &POLICIES);
     let external = spec.external_traffic_policy.as_deref();
-    let (top, path) = (path, path.child("externalTrafficPolicy"));
-    optional_one_of(errors, &path, external, &POLICIES);
+    let policy_path = path.child("externalTrafficPolicy");
+    optional_one_of(errors, &policy_path, external, &POLICIES);
     let exposed = matches!(spec.type_.as_deref(), Some("NodePort" | "LoadBalancer"))
         || spec.external_ips.as_ref().is_some_and(|it| !it.is_empty());
     if !exposed && let Some(policy) = external.filter(|it| !it.is_empty()) {
-        errors.push(Error::invalid(&path, policy, "may only be set for externally-accessible services"));
+        let detail = "may only be set for externally-accessible services";
+        errors.push(Error::invalid(&policy_path, policy, detail));
     }
-    let Some(number) = spec.health_check_node_port.filter(|it| *it != 0) else { return };
-    if !needs_health_check(spec) {
-        let detail = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'";
-        errors.push(Error::invalid(&top.child("healthCheckNodePort"), number, detail));
+    if let Some(port) = spec.health_check_node_port.filter(|it| *it != 0) {
+        let path = path.child("healthCheckNodePort");
+        if needs_health_check(spec) {
+            all_of_number(errors, &path, i64::from(port), names::port_number(port));
+        } else {
+            let detail =
+                "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'";
+            errors.push(Error::invalid(&path, port, detail));
+        }
+    }
+    let distributions = ["PreferClose", "PreferSameNode", "PreferSameZone"];
+    let distribution = spec.traffic_distribution.as_deref();
+    if let Some(other) = distribution.filter(|it| !distributions.contains(it)) {
+        errors.push(Error::not_supported(&path.child("trafficDistribution"), other, &distributions));
+    }
+}
+
+/// What only load balancers have. The field of the ranges is spelled as upstream does.
+fn load_balancer(errors: &mut Errors, path: &Path, spec: &ServiceSpec) {
+    let ranges = spec.load_balancer_source_ranges.as_deref().unwrap_or_default();
+    if spec.type_.as_deref() != Some("LoadBalancer") {
+        for (name, given) in [
+            ("LoadBalancerSourceRanges", !ranges.is_empty()),
+            ("allocateLoadBalancerNodePorts", spec.allocate_load_balancer_node_ports.is_some()),
+            ("loadBalancerClass", spec.load_balancer_class.is_some()),
+        ] {
+            if given {
+                let detail = "may only be used when `type` is 'LoadBalancer'";
+                errors.push(Error::forbidden(&path.child(name), detail));
+            }
+        }
+    } else if let Some(class) = &spec.load_balancer_class {
+        all(errors, &path.child("loadBalancerClass"), class, names::qualified_name(class));
+    }
+    for (index, range) in ranges.iter().enumerate() {
+        let path = path.child("LoadBalancerSourceRanges").index(index);
+        all(errors, &path, range, names::cidr(range.trim()));
     }
 }

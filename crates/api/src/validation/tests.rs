@@ -281,6 +281,60 @@ fn services() {
     );
     check_update(&good, json!({"spec": {"clusterIP": null, "clusterIPs": null}}), &[]);
     check_update(&good, json!({"spec": {"type": "NodePort"}}), &[]);
+    let check = |spec: Value, expect: &[&str]| check(&good, json!({"spec": spec}), expect);
+    check(json!({"externalIPs": ["127.0.0.1"]}), &["spec.externalIPs[0] Invalid"]);
+    check(json!({"trafficDistribution": "PreferClose"}), &[]);
+    check(json!({"trafficDistribution": "PreferFar"}), &["spec.trafficDistribution NotSupported"]);
+    check(
+        json!({"loadBalancerSourceRanges": ["10.0.0.0/8"], "loadBalancerClass": "a.b/c",
+            "allocateLoadBalancerNodePorts": false, "healthCheckNodePort": 30000}),
+        &[
+            "spec.LoadBalancerSourceRanges Forbidden",
+            "spec.allocateLoadBalancerNodePorts Forbidden",
+            "spec.loadBalancerClass Forbidden",
+            "spec.healthCheckNodePort Invalid",
+        ],
+    );
+    check(json!({"type": "LoadBalancer", "loadBalancerClass": "a.b/c"}), &[]);
+    check(json!({"type": "LoadBalancer", "loadBalancerClass": "a b"}), &["spec.loadBalancerClass Invalid"]);
+    check(json!({"type": "NodePort", "clusterIP": "None"}), &["spec.clusterIPs[0] Invalid"]);
+    check(
+        json!({"type": "ExternalName", "clusterIP": null, "externalName": "a.b", "ipFamilies": ["IPv4"]}),
+        &["spec.ipFamilies Forbidden"],
+    );
+    let balanced = json!({"spec": {"type": "LoadBalancer", "loadBalancerClass": "a.b/c"}});
+    let mut balancer = good.clone();
+    merge(&mut balancer, balanced);
+    check_update(&balancer, json!({"spec": {"loadBalancerClass": "a.b/d"}}), &["spec.loadBalancerClass"]);
+}
+
+#[test]
+fn services_have_one_family() {
+    let good = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"},
+        "spec": {"selector": {"a": "b"}, "ports": [{"port": 80}]}});
+    let check = |spec: Value, expect: &[&str]| check(&good, json!({"spec": spec}), expect);
+    let (policy, family) = ("spec.ipFamilyPolicy", "spec.ipFamilies[0]");
+    check(json!({}), &[]);
+    check(json!({"ipFamilyPolicy": "PreferDualStack"}), &[]);
+    check(json!({"ipFamilyPolicy": "RequireDualStack"}), &[&format!("{policy} Invalid")]);
+    check(json!({"ipFamilyPolicy": "Some"}), &[&format!("{policy} NotSupported")]);
+    check(json!({"ipFamilies": ["IPv6"]}), &[&format!("{family} Invalid")]);
+    check(json!({"ipFamilies": ["IPv5"]}), &[&format!("{family} NotSupported")]);
+    check(
+        json!({"ipFamilies": ["IPv4", "IPv4"], "ipFamilyPolicy": "PreferDualStack"}),
+        &["spec.ipFamilies[1] Duplicate"],
+    );
+    check(
+        json!({"ipFamilies": ["IPv4", "IPv6"]}),
+        &[&format!("{policy} Invalid"), "spec.ipFamilies[1] Invalid"],
+    );
+    check(json!({"clusterIPs": ["10.0.0.1"]}), &["spec.clusterIPs Invalid"]);
+    check(
+        json!({"clusterIP": "10.0.0.1", "clusterIPs": ["10.0.0.1", "10.0.0.2"]}),
+        &["spec.clusterIPs Invalid"],
+    );
+    check(json!({"clusterIP": "None", "selector": null}), &[]);
+    check(json!({"clusterIP": "fd00::1", "ipFamilies": ["IPv4"]}), &["spec.clusterIPs[0] Invalid"]);
 }
 
 #[test]
