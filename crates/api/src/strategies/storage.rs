@@ -5,6 +5,7 @@ use crate::meta;
 use crate::strategies::cells::UNSET;
 use crate::strategies::defaults::{text, value};
 use crate::strategy::{Behaviour, Column, StatusMeta, age_cell, name_cell};
+use crate::validation::csi;
 use jiff::Timestamp;
 use k8s_openapi::api::storage::v1::{
     CSIDriver, CSINode, CSIStorageCapacity, StorageClass, VolumeAttachment, VolumeAttributesClass,
@@ -87,6 +88,14 @@ impl Behaviour for VolumeAttributesClassStrategy {
     const COLUMNS: &'static [Column] =
         &[Column::NAME, Column::text("DriverName", "The driver that knows the attributes."), Column::AGE];
 
+    fn validate(object: &VolumeAttributesClass) -> Errors {
+        csi::attributes_class(object)
+    }
+
+    fn validate_update(object: &VolumeAttributesClass, old: &VolumeAttributesClass) -> Errors {
+        csi::attributes_class_update(object, old)
+    }
+
     fn cells(class: &VolumeAttributesClass, now: Timestamp) -> Vec<Value> {
         vec![name_cell(&class.metadata), class.driver_name.clone().into(), age_cell(&class.metadata, now)]
     }
@@ -105,6 +114,14 @@ impl Behaviour for VolumeAttachmentStrategy {
         Column { kind: "boolean", ..Column::text("Attached", "Whether the volume is attached.") },
         Column::AGE,
     ];
+
+    fn validate(object: &VolumeAttachment) -> Errors {
+        csi::attachment(object)
+    }
+
+    fn validate_update(object: &VolumeAttachment, old: &VolumeAttachment) -> Errors {
+        csi::attachment_update(object, old)
+    }
 
     fn cells(attachment: &VolumeAttachment, now: Timestamp) -> Vec<Value> {
         let spec = &attachment.spec;
@@ -150,6 +167,14 @@ impl Behaviour for CsiDriverStrategy {
         }
     }
 
+    fn validate(object: &CSIDriver) -> Errors {
+        csi::driver(object)
+    }
+
+    fn validate_update(object: &CSIDriver, old: &CSIDriver) -> Errors {
+        csi::driver_update(object, old)
+    }
+
     fn cells(driver: &CSIDriver, now: Timestamp) -> Vec<Value> {
         let spec = &driver.spec;
         let audiences: Vec<&str> =
@@ -177,6 +202,10 @@ impl Behaviour for CsiNodeStrategy {
     const COLUMNS: &'static [Column] =
         &[Column::NAME, Column::number("Drivers", "How many drivers the node has."), Column::AGE];
 
+    fn validate(object: &CSINode) -> Errors {
+        csi::node(object)
+    }
+
     fn cells(node: &CSINode, now: Timestamp) -> Vec<Value> {
         vec![name_cell(&node.metadata), node.spec.drivers.len().into(), age_cell(&node.metadata, now)]
     }
@@ -193,6 +222,14 @@ impl Behaviour for CsiStorageCapacityStrategy {
 
     fn quantities(object: &mut CSIStorageCapacity, visit: &mut dyn FnMut(&mut Quantity)) {
         object.capacity.iter_mut().chain(&mut object.maximum_volume_size).for_each(visit);
+    }
+
+    fn validate(object: &CSIStorageCapacity) -> Errors {
+        csi::capacity(object)
+    }
+
+    fn validate_update(object: &CSIStorageCapacity, old: &CSIStorageCapacity) -> Errors {
+        csi::capacity_update(object, old)
     }
 
     fn cells(capacity: &CSIStorageCapacity, _now: Timestamp) -> Vec<Value> {

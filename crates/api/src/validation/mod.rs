@@ -11,6 +11,7 @@ pub mod certificate;
 pub mod cluster;
 pub(crate) mod common;
 pub mod config;
+pub mod csi;
 pub mod endpoints;
 pub mod event;
 pub mod extension;

@@ -2,16 +2,43 @@
 
 use crate::field::{Error, Errors, Path};
 use crate::quantity::{Amount, amount};
-use crate::validation::common::{immutable, label_selector, one_of, optional, optional_one_of};
-use crate::validation::{names, pod};
+use crate::validation::common::{all, immutable, label_selector, one_of, optional, optional_one_of, shown};
+use crate::validation::{csi, names, pod};
 use k8s_openapi::api::core::v1::{
     PersistentVolume, PersistentVolumeClaim, PersistentVolumeClaimSpec, PersistentVolumeSpec,
 };
 use k8s_openapi::api::storage::v1::StorageClass;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use serde_json::json;
+use std::collections::BTreeMap;
 
 const ACCESS_MODES: [&str; 4] = ["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"];
 const VOLUME_MODES: [&str; 2] = ["Block", "Filesystem"];
+/// The sources of volumes in the order in which upstream looks at them: of several the first one counts.
+const SOURCES: [&str; 22] = [
+    "hostPath",
+    "gcePersistentDisk",
+    "awsElasticBlockStore",
+    "glusterfs",
+    "flocker",
+    "nfs",
+    "rbd",
+    "quobyte",
+    "cephfs",
+    "iscsi",
+    "cinder",
+    "fc",
+    "flexVolume",
+    "azureFile",
+    "vsphereVolume",
+    "photonPersistentDisk",
+    "portworxVolume",
+    "azureDisk",
+    "scaleIO",
+    "local",
+    "storageos",
+    "csi",
+];
 
 /// What is wrong with a PersistentVolumeClaim.
 pub fn claim(claim: &PersistentVolumeClaim) -> Errors {
@@ -38,6 +65,47 @@ pub(crate) fn claim_spec(errors: &mut Errors, path: &Path, spec: &PersistentVolu
         names::dns_subdomain,
     );
     optional_one_of(errors, &path.child("volumeMode"), spec.volume_mode.as_deref(), &VOLUME_MODES);
+    data_sources(errors, path, spec);
+}
+
+/// What a claim's volume is filled with, in the older and the newer way of saying it (KEP-1495).
+fn data_sources(errors: &mut Errors, path: &Path, spec: &PersistentVolumeClaimSpec) {
+    let (old, new) = (spec.data_source.as_ref(), spec.data_source_ref.as_ref());
+    if let Some(it) = old {
+        let named = (it.api_group.as_deref(), it.kind.as_str(), it.name.as_str());
+        data_source(errors, &path.child("dataSource"), named);
+    }
+    let Some(new) = new else { return };
+    let named = (new.api_group.as_deref(), new.kind.as_str(), new.name.as_str());
+    data_source(errors, &path.child("dataSourceRef"), named);
+    let namespace = new.namespace.as_deref().filter(|it| !it.is_empty());
+    if let Some(namespace) = namespace {
+        let path = path.child("dataSourceRef").child("namespace");
+        all(errors, &path, namespace, names::dns_label(namespace));
+    }
+    let Some(old) = old else { return };
+    if namespace.is_some() {
+        let detail = "may not be specified when dataSourceRef.namespace is specified";
+        errors.push(Error::invalid(path, json!({}), detail));
+    } else if (old.api_group.as_deref(), old.kind.as_str(), old.name.as_str()) != named {
+        errors.push(Error::invalid(path, json!({}), "must match dataSourceRef"));
+    }
+}
+
+fn data_source(errors: &mut Errors, path: &Path, (group, kind, name): (Option<&str>, &str, &str)) {
+    for (field, value) in [("name", name), ("kind", kind)] {
+        if value.is_empty() {
+            errors.push(Error::required(&path.child(field), ""));
+        }
+    }
+    match group.unwrap_or_default() {
+        "" if kind != "PersistentVolumeClaim" => {
+            let detail = "must be 'PersistentVolumeClaim' when referencing the default apiGroup";
+            errors.push(Error::invalid(path, kind, detail));
+        }
+        "" => {}
+        group => all(errors, &path.child("apiGroup"), group, names::dns_subdomain(group)),
+    }
 }
 
 fn requested(spec: &PersistentVolumeClaimSpec) -> Option<&Quantity> {
@@ -100,8 +168,15 @@ pub fn volume(volume: &PersistentVolume) -> Errors {
     access_modes(&mut errors, &path.child("accessModes"), spec.access_modes.as_deref().unwrap_or_default());
     let capacity = spec.capacity.as_ref().and_then(|it| it.get("storage"));
     match capacity {
-        None => errors.push(Error::required(&path.child("capacity"), "")),
+        None if spec.capacity.as_ref().is_none_or(BTreeMap::is_empty) => {
+            errors.push(Error::required(&path.child("capacity"), ""));
+        }
+        None => {}
         Some(size) => positive(&mut errors, &path.child("capacity").key("storage"), size),
+    }
+    if spec.capacity.as_ref().is_some_and(|it| it.len() > 1 || !it.contains_key("storage")) {
+        let path = path.child("capacity");
+        errors.push(Error::not_supported(&path, shown(&spec.capacity), &["storage"]));
     }
     let policies = ["Delete", "Recycle", "Retain"];
     let policy = spec.persistent_volume_reclaim_policy.as_deref();
@@ -111,6 +186,17 @@ pub fn volume(volume: &PersistentVolume) -> Errors {
     optional(&mut errors, &path.child("storageClassName"), class, names::dns_subdomain);
     if let Some(host_path) = &spec.host_path {
         pod::host_path(&mut errors, &path.child("hostPath"), host_path);
+        let whole = host_path.path.split('/').all(|it| matches!(it, "" | "."));
+        if whole && host_path.path.starts_with('/') && policy == Some("Recycle") {
+            let detail = "may not be 'recycle' for a hostPath mount of '/'";
+            errors.push(Error::forbidden(&path.child("persistentVolumeReclaimPolicy"), detail));
+        }
+    }
+    if let Some(source) = &spec.csi {
+        csi::source(&mut errors, &path.child("csi"), source);
+    }
+    if let Some(nfs) = &spec.nfs {
+        pod::nfs(&mut errors, &path.child("nfs"), nfs);
     }
     if let Some(required) = spec.node_affinity.as_ref().and_then(|it| it.required.as_ref()) {
         pod::node_selector(&mut errors, &path.child("nodeAffinity").child("required"), required);
@@ -123,10 +209,23 @@ pub fn volume(volume: &PersistentVolume) -> Errors {
             errors.push(Error::required(&path.child("nodeAffinity"), "Local volume requires node affinity"));
         }
     }
-    if source_of(&spec) == PersistentVolumeSpec::default() {
-        errors.push(Error::required(&path, "must specify a volume type"));
-    }
+    one_source(&mut errors, &path, &spec);
     errors
+}
+
+/// Exactly one source may be given.
+fn one_source(errors: &mut Errors, path: &Path, spec: &PersistentVolumeSpec) {
+    let sources = shown(&source_of(spec));
+    let given: Vec<&String> = sources.as_object().into_iter().flat_map(|it| it.keys()).collect();
+    let order = |name: &&String| SOURCES.iter().position(|it| it == name);
+    let first = given.iter().min_by_key(|it| order(it));
+    let Some(first) = first else {
+        errors.push(Error::required(path, "must specify a volume type"));
+        return;
+    };
+    for name in given.iter().filter(|it| *it != first) {
+        errors.push(Error::forbidden(&path.child(name), "may not specify more than 1 volume type"));
+    }
 }
 
 /// The spec with nothing but its source.
@@ -167,7 +266,7 @@ pub fn class(class: &StorageClass) -> Errors {
         "" => errors.push(Error::required(&Path::new("provisioner"), "")),
         name => {
             let messages = names::qualified_name(&name.to_lowercase());
-            crate::validation::common::all(&mut errors, &Path::new("provisioner"), name, messages);
+            all(&mut errors, &Path::new("provisioner"), name, messages);
         }
     }
     let policy = class.reclaim_policy.as_deref();

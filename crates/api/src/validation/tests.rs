@@ -367,6 +367,16 @@ fn storage() {
     check(&good, json!({"spec": {"resources": null}}), &["spec.resources[storage] Required"]);
     check_update(&good, json!({"spec": {"storageClassName": "y"}}), &["spec"]);
     check_update(&good, json!({"spec": {"volumeName": "v"}}), &[]);
+    let source = |it: Value| json!({"spec": it});
+    let snapshot = json!({"apiGroup": "snapshot.storage.k8s.io", "kind": "VolumeSnapshot", "name": "s"});
+    check(&good, source(json!({"dataSource": snapshot, "dataSourceRef": snapshot})), &[]);
+    check(
+        &good,
+        source(json!({"dataSource": {"kind": "Pod", "name": ""}})),
+        &["spec.dataSource.name Required", "spec.dataSource Invalid"],
+    );
+    let claim = json!({"kind": "PersistentVolumeClaim", "name": "other"});
+    check(&good, source(json!({"dataSource": snapshot, "dataSourceRef": claim})), &["spec Invalid"]);
     let good = json!({"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "a"}, "spec":
         {"accessModes": ["ReadWriteOnce"], "capacity": {"storage": "1Gi"}, "hostPath": {"path": "/a"}}});
     check(&good, json!({}), &[]);
@@ -377,11 +387,91 @@ fn storage() {
         &["spec.nodeAffinity Required"],
     );
     check_update(&good, json!({"spec": {"hostPath": {"path": "/b"}}}), &["spec.persistentvolumesource"]);
+    let nfs = json!({"server": "s", "path": "/p"});
+    check(&good, json!({"spec": {"nfs": nfs}}), &["spec.nfs Forbidden"]);
+    let root = json!({"spec": {"hostPath": {"path": "/./"}, "persistentVolumeReclaimPolicy": "Recycle"}});
+    check(&good, root, &["spec.persistentVolumeReclaimPolicy Forbidden"]);
+    check(&good, json!({"spec": {"capacity": {"cpu": "1"}}}), &["spec.capacity NotSupported"]);
+    check(&good, json!({"spec": {"capacity": null}}), &["spec.capacity Required"]);
+    let csi = |it: Value| json!({"spec": {"hostPath": null, "csi": it}});
+    check(&good, csi(json!({"driver": "a.b", "volumeHandle": "1"})), &[]);
+    check(
+        &good,
+        csi(json!({"driver": "a_b", "volumeHandle": "", "nodePublishSecretRef": {"name": "s"}})),
+        &[
+            "spec.csi.driver Invalid",
+            "spec.csi.volumeHandle Required",
+            "spec.csi.nodePublishSecretRef.namespace Required",
+        ],
+    );
     let good = json!({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": "a"},
         "provisioner": "a.b/c"});
     check(&good, json!({}), &[]);
     check(&good, json!({"provisioner": ""}), &["provisioner Required"]);
     check_update(&good, json!({"provisioner": "x"}), &["provisioner"]);
+}
+
+#[test]
+fn drivers_of_storage() {
+    let made = |kind: &str, fields: Value| {
+        let mut value = json!({"apiVersion": "storage.k8s.io/v1", "kind": kind, "metadata": {"name": "a.b"}});
+        merge(&mut value, fields);
+        value
+    };
+    let good = made("CSIDriver", json!({"spec": {}}));
+    check(&good, json!({}), &[]);
+    check(
+        &good,
+        json!({"spec": {"fsGroupPolicy": "Some", "volumeLifecycleModes": ["Eternal"],
+            "tokenRequests": [{"audience": "a"}, {"audience": "a", "expirationSeconds": 5}]}}),
+        &[
+            "spec.volumeLifecycleModes NotSupported",
+            "spec.fsGroupPolicy NotSupported",
+            "spec.tokenRequests[1].audience Duplicate",
+            "spec.tokenRequests[1].expirationSeconds Invalid",
+        ],
+    );
+    check_update(&good, json!({"spec": {"attachRequired": false}}), &["spec.attachedRequired"]);
+    check_update(&good, json!({"spec": {"podInfoOnMount": true}}), &[]);
+    let good = made(
+        "CSINode",
+        json!({"spec": {"drivers": [{"name": "a.b", "nodeID": "1", "topologyKeys": ["a"]}]}}),
+    );
+    check(&good, json!({}), &[]);
+    let twice =
+        json!([{"name": "a.b", "nodeID": ""}, {"name": "a.b", "nodeID": "1", "allocatable": {"count": -1}}]);
+    check(
+        &good,
+        json!({"spec": {"drivers": twice}}),
+        &[
+            "spec.drivers[0].nodeID Required",
+            "spec.drivers[1].allocatable.count Invalid",
+            "spec.drivers[1].name Duplicate",
+        ],
+    );
+    let good = made(
+        "VolumeAttachment",
+        json!({"spec": {"attacher": "a.b", "nodeName": "n", "source": {"persistentVolumeName": "v"}}}),
+    );
+    check(&good, json!({}), &[]);
+    check(&good, json!({"spec": {"source": {"persistentVolumeName": null}}}), &["spec.source Required"]);
+    check_update(&good, json!({"spec": {"nodeName": "m"}}), &["spec"]);
+    let good = made("VolumeAttributesClass", json!({"driverName": "a.b", "parameters": {"a": "b"}}));
+    check(&good, json!({}), &[]);
+    check(
+        &good,
+        json!({"driverName": "", "parameters": null}),
+        &["driverName Required", "parameters Required"],
+    );
+    check_update(&good, json!({"parameters": {"a": "c"}}), &["parameters"]);
+    let good = made("CSIStorageCapacity", json!({"storageClassName": "fast", "capacity": "1Gi"}));
+    check(&good, json!({}), &[]);
+    check(
+        &good,
+        json!({"storageClassName": "", "capacity": "-1"}),
+        &["storageClassName Invalid", "capacity Invalid"],
+    );
+    check_update(&good, json!({"storageClassName": "slow"}), &["storageClassName"]);
 }
 
 #[test]
