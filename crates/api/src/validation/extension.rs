@@ -4,7 +4,7 @@
 use crate::field::{Error, Errors, Path};
 use crate::meta;
 use crate::validation::common::{all, label_selector, one_of, optional_one_of, required, shown};
-use crate::validation::{admission, names};
+use crate::validation::{admission, definition, names};
 use k8s_openapi::api::admissionregistration::v1::{
     MutatingWebhookConfiguration, RuleWithOperations, ValidatingWebhookConfiguration, WebhookClientConfig,
 };
@@ -44,6 +44,7 @@ pub fn definition(definition: &CustomResourceDefinition) -> Errors {
             errors.push(Error::required(&path, "schemas are required"));
         }
     }
+    definition::details(&mut errors, definition);
     conversion(&mut errors, &path.child("conversion"), spec.conversion.as_ref());
     if spec.versions.iter().filter(|it| it.storage).count() != 1 {
         let names: Vec<&str> = spec.versions.iter().map(|it| it.name.as_str()).collect();

@@ -12,6 +12,7 @@ pub mod cluster;
 pub(crate) mod common;
 pub mod config;
 pub mod csi;
+pub mod definition;
 pub mod endpoints;
 pub mod event;
 pub mod extension;

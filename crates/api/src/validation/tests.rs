@@ -258,6 +258,68 @@ fn jobs_know_their_pods() {
     check(&cron, selected, &["spec.jobTemplate.spec.selector Invalid"]);
 }
 
+#[track_caller]
+fn check_details(good: &Value) {
+    let schema = json!({"openAPIV3Schema": {"type": "object", "properties": {"spec": {"type": "object",
+        "properties": {"color": {"type": "string"}, "parts": {"type": "array"}}}}}});
+    let version = |it: Value| {
+        let mut version = json!({"name": "v1", "served": true, "storage": true, "schema": schema});
+        merge(&mut version, it);
+        json!({"spec": {"versions": [version]}})
+    };
+    let own = |notes: Value| json!({"metadata": {"name": "toys.x.k8s.io", "annotations": notes}, "spec": {"group": "x.k8s.io"}});
+    let approved = "metadata.annotations[api-approved.kubernetes.io]";
+    check(good, own(json!({})), &[&format!("{approved} Required")]);
+    check(good, own(json!({"api-approved.kubernetes.io": "unapproved, a test"})), &[]);
+    check(good, own(json!({"api-approved.kubernetes.io": "https://example.com/pull/1"})), &[]);
+    check(good, own(json!({"api-approved.kubernetes.io": "me"})), &[&format!("{approved} Invalid")]);
+    check(good, json!({"spec": {"preserveUnknownFields": true}}), &["spec.preserveUnknownFields Invalid"]);
+    let dated = version(json!({"deprecationWarning": "old"}));
+    check(good, dated, &["spec.versions[0].deprecationWarning Invalid"]);
+    let scale = |it: Value| version(json!({"subresources": {"scale": it}}));
+    check(good, scale(json!({"specReplicasPath": ".spec.n", "statusReplicasPath": ".status.n"})), &[]);
+    let s = "spec.subresources.scale";
+    check(
+        good,
+        scale(json!({"specReplicasPath": ".status.n", "statusReplicasPath": "n", "labelSelectorPath": ".x"})),
+        &[
+            &format!("{s}.specReplicasPath Invalid"),
+            &format!("{s}.statusReplicasPath Invalid"),
+            &format!("{s}.labelSelectorPath Invalid"),
+        ],
+    );
+    let column = |it: Value| version(json!({"additionalPrinterColumns": [it]}));
+    check(good, column(json!({"name": "A", "type": "string", "jsonPath": ".a"})), &[]);
+    let c = "spec.additionalPrinterColumns[0]";
+    check(
+        good,
+        column(json!({"name": "", "type": "text", "format": "long", "jsonPath": ""})),
+        &[
+            &format!("{c}.name Required"),
+            &format!("{c}.type Invalid"),
+            &format!("{c}.format Invalid"),
+            &format!("{c}.JSONPath Required"),
+        ],
+    );
+    let fields = |paths: &[&str]| {
+        let fields: Vec<Value> = paths.iter().map(|it| json!({"jsonPath": it})).collect();
+        version(json!({"selectableFields": fields}))
+    };
+    check(good, fields(&[".spec.color"]), &[]);
+    let f = "spec.selectableFields";
+    check(
+        good,
+        fields(&[".spec.color", ".spec.color", ".spec.parts", ".spec.nope", "spec", ""]),
+        &[
+            &format!("{f}[1] Duplicate"),
+            &format!("{f}[2] Invalid"),
+            &format!("{f}[3].jsonPath Invalid"),
+            &format!("{f}[4].jsonPath Invalid"),
+            &format!("{f}[5].jsonPath Required"),
+        ],
+    );
+}
+
 #[test]
 fn services() {
     let good = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"},
@@ -638,6 +700,7 @@ fn extensions() {
     check(&good, json!({"metadata": {"name": "toys"}}), &["metadata.name Invalid"]);
     check(&good, json!({"spec": {"versions": []}}), &["spec.versions Invalid"]);
     check(&good, json!({"spec": {"scope": "Moon"}}), &["spec.scope NotSupported"]);
+    check_details(&good);
     let rules =
         json!([{"apiGroups": ["*"], "apiVersions": ["*"], "resources": ["*"], "operations": ["CREATE"]}]);
     let hook = json!({"name": "a.example.com", "admissionReviewVersions": ["v1"], "sideEffects": "None",
