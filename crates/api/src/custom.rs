@@ -38,6 +38,7 @@ struct Whole<'a> {
 /// When it is no JSON object, is of another kind, or has metadata that is none.
 pub fn decode(kind: Kind, json: &[u8]) -> serde_json::Result<Box<dyn AnyObject>> {
     let mut fields: Map<String, Value> = serde_json::from_slice(json)?;
+    fields.values_mut().for_each(write_whole);
     let row = kind.row();
     for (name, expected) in [("apiVersion", row.api_version()), ("kind", row.kind.to_owned())] {
         match fields.remove(name) {
@@ -53,6 +54,23 @@ pub fn decode(kind: Kind, json: &[u8]) -> serde_json::Result<Box<dyn AnyObject>>
         Some(meta) => serde_json::from_value(meta)?,
     };
     Ok(Box::new(Custom { kind, meta, fields }))
+}
+
+/// Numbers without a fraction are written without one, as Go writes them: `1.0` becomes `1`.
+fn write_whole(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(write_whole),
+        Value::Object(fields) => fields.values_mut().for_each(write_whole),
+        Value::Number(number) => {
+            // Beyond this a float has no room for a fraction, and Go writes an exponent.
+            let exact = -9e15..9e15;
+            let float = number.as_f64().filter(|it| number.is_f64() && it.fract() == 0.0);
+            if let Some(float) = float.filter(|it| exact.contains(it)) {
+                *number = (float as i64).into();
+            }
+        }
+        _ => {}
+    }
 }
 
 /// Decodes the metadata of an object of a custom kind, and skips the rest.
@@ -149,5 +167,22 @@ impl AnyObject for Custom {
     }
     fn boxed_clone(&self) -> Box<dyn AnyObject> {
         Box::new(self.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_numbers_have_no_fraction() {
+        let check = |text: &str, expect: &str| {
+            let mut value: Value = serde_json::from_str(text).expect("it is JSON");
+            write_whole(&mut value);
+            assert_eq!(value.to_string(), expect);
+        };
+        check("[1.0, -2.0, 1e2, 1.5, 3]", "[1,-2,100,1.5,3]");
+        check(r#"{"a": {"b": 0.0}}"#, r#"{"a":{"b":0}}"#);
+        check("1e300", "1e+300");
     }
 }

@@ -222,6 +222,14 @@ fn embedded_resources_say_what_they_are() {
         "x-kubernetes-preserve-unknown-fields": true});
     check_field(embedded.clone(), json!({"apiVersion": "v1", "kind": "Pod"}), &[]);
     check_field(
+        embedded.clone(),
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "A", "labels": {"a": "b c"}}}),
+        &[
+            r#"spec.x.metadata.labels: Invalid value: "b c": a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"#,
+            r#"spec.x.metadata.name: Invalid value: "A": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"#,
+        ],
+    );
+    check_field(
         embedded,
         json!({"apiVersion": ""}),
         &[
