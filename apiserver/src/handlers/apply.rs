@@ -2,9 +2,8 @@
 
 use super::Call;
 use super::change::{self, ATTEMPTS, Part, Target};
-use super::create::{self, Request};
+use super::create;
 use super::present::Present;
-use crate::authz;
 use crate::body::{self, FieldValidation};
 use crate::cache::entry::Entry;
 use crate::notes::Notes;
@@ -12,7 +11,6 @@ use crate::options::WriteOptions;
 use crate::ownership::{Conversions, Manager, Writing};
 use crate::respond::Answer;
 use crate::state::State;
-use access::{Attributes, ResourceTarget};
 use api::field::{Error, Path};
 use api::{ApiError, Object};
 use apply::Force;
@@ -141,9 +139,7 @@ async fn create(
     applied: &Applied,
     notes: &Notes,
 ) -> Result<Arc<Entry>, ApiError> {
-    let row = call.kind.row();
-    let target = ResourceTarget::of(row.group, row.version, row.plural).in_namespace(&call.key.namespace);
-    authz::check(state, &Attributes::resource(&call.user, "create", target.named(&call.key.name)))?;
+    call.check_create(state)?;
     let none = Conversions::default();
     // An object that is not there has no managers, so nothing has to be converted for them.
     let value = writing(call, applied).applied(state, None, &applied.config, applied.force, &none)?;
@@ -154,15 +150,9 @@ async fn create(
     let object = object?;
     if object.meta().uid.is_some() {
         let why = "the object was not found, and a uid was given: it would have to be another object";
-        return Err(ApiError::conflict(row, &call.key.name, why));
+        return Err(ApiError::conflict(call.kind.row(), &call.key.name, why));
     }
-    let request = Request {
-        kind: call.kind,
-        namespace: &call.key.namespace,
-        user: &call.user,
-        manager: &applied.manager,
-        dry_run: applied.options.dry_run,
-    };
+    let request = call.creation(&applied.manager, applied.options.dry_run);
     create::create_object(state, &request, object, notes).await
 }
 

@@ -43,13 +43,7 @@ pub(crate) async fn create(state: &State, call: &mut Call) -> Answer {
         return Err(ApiError::new(405, api::status::reason::METHOD_NOT_ALLOWED, why));
     }
     let object = call.object(options.validation).await?;
-    let request = Request {
-        kind: call.kind,
-        namespace: &call.key.namespace,
-        user: &call.user,
-        manager: &call.manager,
-        dry_run: options.dry_run,
-    };
+    let request = call.creation(&call.manager, options.dry_run);
     let entry = create_object(state, &request, object, &call.notes).await?;
     if call.kind == Service::KIND {
         call.notes.warn([UNROUTED.to_owned()]);

@@ -23,6 +23,7 @@ pub(crate) mod watch;
 
 use crate::accept::{self, Form, Shape};
 use crate::audit::record::Record;
+use crate::authz;
 use crate::body::room::Room;
 use crate::body::{self, Content, FieldValidation};
 use crate::cache::entry::Entry;
@@ -34,7 +35,7 @@ use crate::respond::{self, Answer};
 use crate::shape::Shaper;
 use crate::state::State;
 use crate::versions;
-use access::UserInfo;
+use access::{Attributes, ResourceTarget, UserInfo};
 use api::{ApiError, Key, Kind, Object};
 use axum::body::Body;
 use bytes::Bytes;
@@ -136,6 +137,27 @@ impl Call {
             manager: &self.manager,
             dry_run,
         }
+    }
+
+    /// The object that this request creates.
+    pub(crate) fn creation<'a>(&'a self, manager: &'a Manager, dry_run: bool) -> create::Request<'a> {
+        create::Request {
+            kind: self.kind,
+            namespace: &self.key.namespace,
+            user: &self.user,
+            manager,
+            dry_run,
+        }
+    }
+
+    /// Refuses who may not create what the path names: some requests come to that by another verb.
+    pub(crate) fn check_create(&self, state: &State) -> Result<(), ApiError> {
+        let row = self.kind.row();
+        let target = ResourceTarget::of(row.group, row.version, row.plural)
+            .subresource(&self.path.subresource)
+            .in_namespace(&self.key.namespace)
+            .named(&self.key.name);
+        authz::check(state, &Attributes::resource(&self.user, "create", target))
     }
 
     /// An object as the answer.

@@ -2,13 +2,11 @@
 
 use super::change::Part;
 use super::{Call, get, patch, pods, scale, token, update};
-use crate::authz;
 use crate::proxy;
 use crate::request::Verb;
 use crate::respond::Answer;
 use crate::state::State;
 use crate::webhooks::connect;
-use access::{Attributes, ResourceTarget};
 use api::{ApiError, Subresource};
 use std::sync::Arc;
 
@@ -59,7 +57,9 @@ pub(crate) async fn dispatch(state: &Arc<State>, call: &mut Call) -> Answer {
         (Subresource::Token, _) => token::request(state, call).await,
         (Subresource::Log, _) => proxy::to_kubelet(state, call, found).await,
         (Subresource::Exec | Subresource::Attach | Subresource::PortForward, _) => {
-            check_create(state, call)?;
+            // A WebSocket begins with a GET, but what goes on in it takes the right to create (upstream's
+            // `AuthorizePodWebsocketUpgradeCreatePermission`).
+            call.check_create(state)?;
             connect::admit(state, call, found).await?;
             proxy::to_kubelet(state, call, found).await
         }
@@ -75,15 +75,4 @@ pub(crate) async fn dispatch(state: &Arc<State>, call: &mut Call) -> Answer {
         (Subresource::Finalize, _) => pods::finalize(state, call).await,
         (chosen, _) => pods::change_containers(state, call, chosen).await,
     }
-}
-
-/// A WebSocket begins with a GET, but what goes on in it takes the right to create, however it began (upstream's
-/// `AuthorizePodWebsocketUpgradeCreatePermission`).
-fn check_create(state: &State, call: &Call) -> Result<(), ApiError> {
-    let row = call.kind.row();
-    let target = ResourceTarget::of(row.group, row.version, row.plural)
-        .subresource(&call.path.subresource)
-        .in_namespace(&call.key.namespace)
-        .named(&call.key.name);
-    authz::check(state, &Attributes::resource(&call.user, "create", target))
 }

@@ -2,12 +2,10 @@
 
 use super::Call;
 use super::change::{self, Part};
-use super::create::{Request, create_object};
-use crate::authz;
+use super::create::create_object;
 use crate::options::WriteOptions;
 use crate::respond::Answer;
 use crate::state::State;
-use access::{Attributes, ResourceTarget};
 use api::field::{Error, Path};
 use api::{ApiError, Object};
 use http::StatusCode;
@@ -35,18 +33,10 @@ fn creates(call: &Call, part: Part, object: &Object) -> bool {
 }
 
 async fn create(state: &State, call: &Call, mut object: Object, options: &WriteOptions) -> Answer {
-    let row = call.kind.row();
-    let target = ResourceTarget::of(row.group, row.version, row.plural).in_namespace(&call.key.namespace);
-    authz::check(state, &Attributes::resource(&call.user, "create", target.named(&call.key.name)))?;
+    call.check_create(state)?;
     crate::metadata::check_name(object.meta().name.as_deref().unwrap_or_default(), &call.key.name)?;
     object.meta_mut().resource_version = None;
-    let request = Request {
-        kind: call.kind,
-        namespace: &call.key.namespace,
-        user: &call.user,
-        manager: &call.manager,
-        dry_run: options.dry_run,
-    };
+    let request = call.creation(&call.manager, options.dry_run);
     let entry = create_object(state, &request, object, &call.notes).await?;
     call.answer(state, StatusCode::CREATED, entry).await
 }
